@@ -1,0 +1,408 @@
+"""Shows a running stream on the terminal: what is being done, what was done, and what comes next.
+
+Every line is composed to the width at hand, so nothing wraps or jumps; on a low terminal the table of what comes
+next gives way first. Colours and the timeline's window are those of the overlay.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from time import perf_counter
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.style import Style
+from rich.text import Text
+
+from actfusion_stream.bigtext import HEIGHT, big_text
+from actfusion_stream.palette import GREY, INK, PAPER, Color, class_colors, mix
+from actfusion_stream.wording import clock, countdown, percent, spoken, timeline_window
+
+if TYPE_CHECKING:
+    from actfusion_stream.source import SourceInfo
+    from actfusion_stream.stats import Stats
+    from actfusion_stream.timeline import Segment, Tick
+
+_REFRESH_SECONDS = 1 / 8  # faster than this nobody reads, and a refresh costs a few milliseconds
+_PROGRESS_SECONDS = 30.0  # of the source, between two lines of progress in a log
+_MAX_WIDTH = 120  # beyond, the eye has to travel too far
+_SUMMARY_ROWS = 40  # an hour of segments would push everything else off the screen
+_BOLD, _DIM = Style(bold=True), Style(dim=True)
+_WARNING = Style(color="yellow")
+
+
+class View(Protocol):
+    """What shows a running stream: a context manager that is told of every frame."""
+
+    def __enter__(self) -> View: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def update(self, tick: Tick | None, time: float) -> None:
+        """Take note of the last tick (None before the first) and of the time of the last frame, in seconds."""
+
+
+def open_view(
+    display: str,
+    info: SourceInfo,
+    class_names: Sequence[str],
+    stats: Stats,
+    note: str = "",
+    stdout_taken: bool = False,
+) -> View:
+    """Choose how to show a stream.
+
+    Args:
+        display: "terminal", "none", or "auto": the terminal view on a terminal, plain lines otherwise.
+        info: the source.
+        class_names: the classes in the order of the checkpoint.
+        stats: counters of the stream, read at each refresh.
+        note: a remark to keep in sight.
+        stdout_taken: standard output carries data, so show everything on standard error, and plainly unless
+            told otherwise.
+
+    Returns:
+        A view to enter and to update with each frame.
+    """
+    console = Console(stderr=stdout_taken, highlight=False)
+    if display == "none":
+        return SilentView()
+    drawable = console.is_terminal and console.encoding.startswith("utf") and not stdout_taken
+    if display == "terminal" or drawable:
+        return TerminalView(info, class_names, stats, note, console)
+    return PlainView(info, stats, note, console)
+
+
+class SilentView:
+    """Shows nothing."""
+
+    def __enter__(self) -> SilentView:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def update(self, tick: Tick | None, time: float) -> None:
+        pass
+
+
+class PlainView:
+    """Prints a line when the current action changes and one for every half minute of the source, for logs.
+
+    Args:
+        info: the source.
+        stats: counters of the stream.
+        note: a remark, printed once at the start.
+        console: where to print; standard output if None.
+    """
+
+    def __init__(
+        self, info: SourceInfo, stats: Stats, note: str = "", console: Console | None = None
+    ) -> None:
+        self._info, self._stats, self._note = info, stats, note
+        self._file = console.file if console else sys.stdout
+        self._label: str | None = None
+        self._next_progress = _PROGRESS_SECONDS
+
+    def __enter__(self) -> PlainView:
+        self._print(f"{self._info.name}: {_describe(self._info)}")
+        if self._note:
+            self._print(self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def update(self, tick: Tick | None, time: float) -> None:
+        """Print what has changed, if anything."""
+        if tick is not None and tick.current.label != self._label:
+            self._label = tick.current.label
+            line = f"{clock(time)}  {spoken(self._label)}, {percent(tick.current.confidence)} sure"
+            if tick.upcoming:
+                following = tick.upcoming[0]
+                line += f"; next {spoken(following.label)} {countdown(following.start - time)}"
+            self._print(line)
+        if time >= self._next_progress:
+            self._next_progress = (time // _PROGRESS_SECONDS + 1) * _PROGRESS_SECONDS
+            of = f" of {clock(self._info.duration)}" if self._info.duration else ""
+            speed = f"{self._stats.speed:.1f}x real time"
+            self._print(f"{clock(time)}{of}  {speed}, {self._stats.dropped} frames dropped")
+
+    def _print(self, line: str) -> None:
+        encoding = self._file.encoding or "utf-8"
+        print(line.encode(encoding, "replace").decode(encoding), file=self._file, flush=True)
+
+
+class TerminalView:
+    """Draws the stream on the terminal in place, and leaves the last view standing.
+
+    Args:
+        info: the source.
+        class_names: the classes in the order of the checkpoint; they decide the colours.
+        stats: counters of the stream, read at each refresh.
+        note: a remark to keep in sight.
+        console: where to draw; standard output if None.
+    """
+
+    def __init__(
+        self,
+        info: SourceInfo,
+        class_names: Sequence[str],
+        stats: Stats,
+        note: str = "",
+        console: Console | None = None,
+    ) -> None:
+        self._info, self._stats, self._note = info, stats, note
+        self._colors = class_colors(class_names)
+        self._window = timeline_window(info.duration)
+        self._console = console or Console(highlight=False)
+        self._live = Live(
+            console=self._console, auto_refresh=False, vertical_overflow="crop", transient=False
+        )
+        self._tick: Tick | None = None
+        self._time = 0.0
+        self._drawn = float("-inf")
+
+    def __enter__(self) -> TerminalView:
+        self._live.start()
+        self._draw()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._draw()
+        self._live.stop()
+
+    def update(self, tick: Tick | None, time: float) -> None:
+        """Draw anew unless the last drawing is too fresh; cheap enough to be called for every frame."""
+        self._tick, self._time = tick, time
+        if perf_counter() - self._drawn >= _REFRESH_SECONDS:
+            self._draw()
+
+    def render(self, width: int, height: int) -> list[Text]:
+        """Compose the view.
+
+        Args:
+            width: columns of the terminal.
+            height: rows of the terminal.
+
+        Returns:
+            At most `height` lines, each at most `width` wide.
+        """
+        width = min(width, _MAX_WIDTH)
+        top = [*self._source_lines(width), Text(), *self._now_lines(width), Text()]
+        strip = [*self._timeline_lines(width), self._legend(width), Text()]
+        bottom = [self._status_line(width)]
+        if self._note:
+            bottom.append(_line(Text(self._note, _WARNING), width))
+        # An empty table holds its place, so that what stands below does not jump as it fills.
+        table = self._table(width, height - len(top) - len(strip) - len(bottom) - 1)
+        lines = [*top, *strip, *table, *([Text()] if table else []), *bottom]
+        excess = len(lines) - height
+        for i in range(len(lines) - 1, -1, -1):  # still too low a terminal: empty lines go
+            if excess > 0 and not lines[i].plain:
+                del lines[i]
+                excess -= 1
+        return lines[:height]
+
+    def _draw(self) -> None:
+        width, height = self._console.size
+        # One row stays free for the cursor: a full screen would scroll when the view ends.
+        self._live.update(Group(*self.render(width, height - 1)), refresh=True)
+        self._drawn = perf_counter()
+
+    def _source_lines(self, width: int) -> list[Text]:
+        name = Text.assemble((self._info.name, _BOLD), "  ", (_describe(self._info), _DIM))
+        if self._info.live or not self._info.duration:
+            live = Text("● live  ", Style(color="red", bold=True)) if self._info.live else Text()
+            return [_spread(name, live + Text(f"{clock(self._time)} so far"), width)]
+        done = min(self._time / self._info.duration, 1.0)
+        speed = self._stats.speed
+        left = f"{clock((self._info.duration - self._time) / speed)} left" if speed > 0 else ""
+        clocks = Text.assemble(
+            f"{clock(self._time)} / {clock(self._info.duration)}", (f"  {left}" if left else "", _DIM)
+        )
+        filled = round(done * width)
+        bar = Text.assemble(("━" * filled, _style(PAPER)), ("━" * (width - filled), _style(mix(INK, PAPER, 0.2))))
+        return [_spread(name, clocks, width), bar]
+
+    def _now_lines(self, width: int) -> list[Text]:
+        if self._tick is None:
+            label, color, caption = "warming up", GREY, Text("NOW", _BOLD)
+        else:
+            current = self._tick.current
+            label, color = spoken(current.label), self._color(current)
+            since = f"for {clock(self._time - current.start)}, since {clock(current.start)}"
+            caption = Text.assemble(("NOW", _BOLD), f"  {percent(current.confidence)}  ", (since, _DIM))
+        big = big_text(label, width) or ["", label, ""][:HEIGHT]
+        return [_line(caption, width), *(_line(Text(row, _style(color) + _BOLD), width) for row in big)]
+
+    def _timeline_lines(self, width: int) -> list[Text]:
+        """Two rows of timeline, the past solid and the future hatched, and the scale under them."""
+        scale = width / (self._window.past + self._window.future)  # columns per second
+        now = round(width * self._window.past / (self._window.past + self._window.future))
+        past = self._tick.past if self._tick else ()
+        future = self._tick.future if self._tick else ()
+        row = Text()
+        for column in range(width):
+            if column == now:
+                row.append("┃", _style(PAPER) + _BOLD)
+                continue
+            # Each column shows two halves, so that short actions survive.
+            left, right = (
+                self._at(self._time + (column + half - now) / scale, past, future) for half in (0.25, 0.75)
+            )
+            row.append(*_cell(left, right))
+        labels = Text(" " * width)
+        labels = _line(labels, width)
+        before, after = f"-{self._window.past:.0f} s", f"+{self._window.future:.0f} s"
+        scale_row = before + " " * (now - len(before) - 1) + "now" + " " * (width - now - 2 - len(after)) + after
+        return [row, row.copy(), _line(Text(scale_row, _DIM), width)]
+
+    def _at(
+        self, time: float, past: Sequence[Segment], future: Sequence[Segment]
+    ) -> tuple[Color, bool] | None:
+        """Colour at a time, and whether it is anticipated; None where nothing is known."""
+        for segments, anticipated in ((past, False), (future, True)):
+            for segment in reversed(segments):
+                if segment.start <= time < segment.end:
+                    return self._color(segment), anticipated
+        return None
+
+    def _legend(self, width: int) -> Text:
+        """The classes in sight, from left to right, as many as fit."""
+        legend = Text()
+        if self._tick is None:
+            return legend
+        oldest, latest = self._time - self._window.past, self._time + self._window.future
+        shown = [s for s in (*self._tick.past, *self._tick.future) if s.end > oldest and s.start < latest]
+        # The newest and the next matter most: choose backwards from the end, write forwards.
+        for label, color in dict.fromkeys((spoken(s.label), self._color(s)) for s in reversed(shown)):
+            entry = Text.assemble(("■ ", _style(color)), label, "  ")
+            if entry.cell_len + legend.cell_len - 2 > width:
+                break
+            legend = entry + legend
+        legend.rstrip()
+        return legend
+
+    def _table(self, width: int, rows: int) -> list[Text]:
+        """What comes next, in at most `rows` lines; none if there is no room for a first entry."""
+        if rows < 2:
+            return []
+        columns = (max(width - 30, 10), 10, 10, 10)
+
+        def line(cells: Sequence[str], style: Style, swatch: Text) -> Text:
+            name = _line(Text.assemble(swatch, (cells[0], style)), columns[0])
+            name.pad_right(columns[0] - name.cell_len)
+            rest = "".join(cell.rjust(n) for cell, n in zip(cells[1:], columns[1:], strict=True))
+            return _line(name + Text(rest, style), width)
+
+        upcoming = self._tick.upcoming if self._tick else ()
+        lines = [line(("NEXT", "starts", "lasts", "sure"), _DIM, Text())]
+        for i, segment in enumerate(upcoming[: rows - 1]):
+            lasts = f"{segment.duration:.0f} s" if segment.duration < 60 else clock(segment.duration)
+            cells = (
+                spoken(segment.label),
+                countdown(segment.start - self._time),
+                lasts,
+                percent(segment.confidence),
+            )
+            swatch = Text("╱╱ ", Style(color=_rgb(self._color(segment)), bgcolor=None))
+            lines.append(line(cells, _BOLD if i == 0 else Style(), swatch))
+        if not upcoming:
+            lines.append(_line(Text("no change in sight" if self._tick else "", _DIM), width))
+        lines += [Text()] * (min(rows, 6) - len(lines))
+        return lines
+
+    def _status_line(self, width: int) -> Text:
+        stats = self._stats
+        parts = [
+            f"{stats.frames} frames",
+            f"{stats.features} features",
+            f"{stats.ticks} ticks",
+            f"{stats.dropped} dropped",
+            f"latency {stats.latency(50):.0f}/{stats.latency(95):.0f} ms",
+            f"{stats.speed:.1f}× real time",
+        ]
+        return _line(Text(" · ".join(parts), _DIM), width)
+
+    def _color(self, segment: Segment) -> Color:
+        return self._colors.get(segment.label, GREY)
+
+
+def print_summary(
+    console: Console,
+    class_names: Sequence[str],
+    segments: Sequence[Segment],
+    stats: Stats,
+    outputs: Mapping[str, str],
+) -> None:
+    """Print what was seen and what was written.
+
+    Args:
+        console: where to print.
+        class_names: the classes in the order of the checkpoint; they decide the colours.
+        segments: the final segmentation.
+        stats: counters of the finished stream.
+        outputs: what was written, path by description, e.g. {"annotated video": "out/annotated.mp4"}.
+    """
+    colors = class_colors(class_names)
+    console.print()
+    hidden = max(len(segments) - _SUMMARY_ROWS, 0)
+    if hidden:
+        console.print(Text(f"… {hidden} earlier segments", _DIM))
+    for segment in segments[hidden:]:
+        times = f"{clock(segment.start):>8}  {segment.duration:6.1f} s  {percent(segment.confidence):>6}  "
+        row = Text.assemble(
+            ("▌ ", _style(colors.get(segment.label, GREY))), (times, _DIM), spoken(segment.label)
+        )
+        console.print(_line(row, console.width))
+    console.print()
+    console.print(
+        f"{clock(stats.seen_until)} of video in {clock(stats.elapsed)} ({stats.speed:.1f}× real time), "
+        f"{len(segments)} segments, {stats.dropped} frames dropped"
+    )
+    for what, path in outputs.items():
+        console.print(Text.assemble((f"{what}: ", _DIM), path), soft_wrap=True)
+
+
+def _describe(info: SourceInfo) -> str:
+    rate = f", {info.rate:.4g} fps" if info.rate else ""
+    return f"{info.width}x{info.height}{rate}"
+
+
+def _cell(left: tuple[Color, bool] | None, right: tuple[Color, bool] | None) -> tuple[str, Style]:
+    """One column of the timeline from what holds in its two halves."""
+    track = mix(INK, PAPER, 0.1)
+    if (left and left[1]) or (right and right[1]):  # any half anticipated: the whole column is hatched
+        color = (right or left or (GREY, True))[0]
+        return "╱", Style(color=_rgb(color), bgcolor=_rgb(mix(color, INK, 0.72)))
+    colors = [half[0] if half else track for half in (left, right)]
+    return "▌", Style(color=_rgb(colors[0]), bgcolor=_rgb(colors[1]))
+
+
+def _spread(left: Text, right: Text, width: int) -> Text:
+    """`left` and `right` at the two ends of a line; `left` is shortened if they meet."""
+    left = _line(left, max(width - right.cell_len - 2, 0))
+    left.pad_right(max(width - left.cell_len - right.cell_len, 0))
+    return _line(left + right, width)
+
+
+def _line(text: Text, width: int) -> Text:
+    """One line of at most `width` columns."""
+    line = text.copy()
+    line.truncate(max(width, 0), overflow="ellipsis")
+    line.no_wrap = True
+    return line
+
+
+def _style(color: Color) -> Style:
+    return Style(color=_rgb(color))
+
+
+def _rgb(color: Color) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*color)
