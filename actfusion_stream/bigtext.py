@@ -1,8 +1,9 @@
-"""Large letters for terminals: each character of a terminal holds two by two dots, a letter six by six of them."""
+"""Large letters for terminals: each character cell holds two by two dots, a letter six by six of them."""
 
 from __future__ import annotations
 
-# Five by five dots a letter, one string a row of dots, top to bottom; the sixth row and column are the gaps.
+# Five by five dots a letter, one string a row of dots, top to bottom. A sixth row above and a sixth column on
+# the right keep letters apart.
 _GLYPHS = {
     "A": ".###. #...# ##### #...# #...#",
     "B": "####. #...# ####. #...# ####.",
@@ -64,7 +65,7 @@ def big_text(text: str, width: int) -> list[str] | None:
     for letter, glyph in zip(text, glyphs, strict=True):
         if glyph is None:
             return None
-        for y, row in enumerate((*glyph.split(), ".....")):
+        for y, row in enumerate((".....", *glyph.split())):
             dots[y] += row[:4] if letter == " " else row + "."
     if len(dots[0]) // 2 > width:
         return None

@@ -1,14 +1,14 @@
-"""Draws what a tick says over the frame that a live viewer was seeing: now, next, and a strip of past and future.
+"""Draws what a tick says over the frame that a live viewer was seeing: now, next, and a strip of both sides.
 
-Everything sits on a scrim, the darkening towards the lower edge that video players use under their controls, so that
-it reads on any picture and hides little of it. The strip has the past in solid colours, the future
-hatched, and now always at the same place; time slides under it. Text is drawn by OpenCV 5's own font
-engine with its built-in typeface: a line costs about 0.03 ms, so nothing needs caching but the scrim.
+Everything sits on a scrim, the darkening towards the lower edge that video players use under their controls,
+so that it reads on any picture and hides little of it. The strip has the past in solid colours, the future
+hatched, and now always at the same place; time slides under it. Text is drawn by OpenCV 5's own font engine
+with its built-in typeface (Rubik): a line costs about 0.03 ms, so nothing needs caching but the scrim.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 _BOLD, _REGULAR = 600, 400  # font weights
 _QUIET = mix(PAPER, INK, 0.25)  # second-rank text
 _TRACK = mix(INK, PAPER, 0.08)  # the strip where nothing is known
-_SCRIM_END = 0.24  # what is left of the picture's brightness under the text: PAPER on white still contrasts 8:1
+_SCRIM_END = (
+    0.24  # what is left of the picture's brightness under the text: PAPER on white still contrasts 8:1
+)
 
 
 class Overlay:
@@ -101,42 +103,38 @@ class Overlay:
         width = right - left
         scale = width / (self._window.past + self._window.future)  # pixels per second
         now = round(width * self._window.past / (self._window.past + self._window.future))
-        # Rounding absolute times, not distances from now, moves all edges together: nothing wobbles as it slides.
+        # Rounding absolute times, not distances from now, moves all edges together: nothing wobbles.
         origin = now - round(time * scale)
 
-        def visible(segment: Segment) -> tuple[int, int]:
-            start, end = (origin + round(t * scale) for t in (segment.start, segment.end))
-            return max(start, 0), min(end - layout.line, width)  # a dark hairline before the next segment
-
         strip[:] = _TRACK
-        segments = () if tick is None else (*tick.past, *tick.future)
         hatch = _hatch(bottom - top, width, layout.hatch, -origin % (2 * layout.hatch))
-        for i, segment in enumerate(segments):
-            start, end = visible(segment)
+        for segment, anticipated in _segments_with_kind(tick):
+            if not self._window.shows(segment, time):
+                continue
+            start, end = (origin + round(t * scale) for t in (segment.start, segment.end))
+            start, end = max(start, 0), min(end - layout.line, width)  # a dark hairline before the next one
             if start >= end:
                 continue
             color = self._color(segment)
-            strip[:, start:end] = color
-            if tick is not None and i >= len(tick.past):
-                part = strip[:, start:end]
+            part = strip[:, start:end]
+            part[:] = color
+            if anticipated:
                 part[hatch[:, start:end]] = mix(color, INK, 0.62)
             elif layout.strip_text_size:
-                self._draw_strip_label(strip, layout, spoken(segment.label), start, end, text_color(color))
+                self._draw_strip_label(part, layout, spoken(segment.label), text_color(color))
         x, reach = left + now, 2 * layout.line
         cv2.rectangle(
             canvas, (x - 2 * layout.line, top - reach), (x + 2 * layout.line - 1, bottom + reach - 1), INK, -1
         )
-        cv2.rectangle(canvas, (x - layout.line, top - reach), (x + layout.line - 1, bottom + reach - 1), PAPER, -1)
+        cv2.rectangle(
+            canvas, (x - layout.line, top - reach), (x + layout.line - 1, bottom + reach - 1), PAPER, -1
+        )
 
-    def _draw_strip_label(
-        self, strip: np.ndarray, layout: _Layout, label: str, start: int, end: int, color: Color
-    ) -> None:
+    def _draw_strip_label(self, part: np.ndarray, layout: _Layout, label: str, color: Color) -> None:
         size = layout.strip_text_size
-        if self._width(label, size, _REGULAR) + size <= end - start:
-            baseline = (strip.shape[0] + round(0.7 * size)) // 2
-            part = np.ascontiguousarray(strip)
-            self._text(part, label, start + size // 2, baseline, size, _REGULAR, color)
-            strip[:] = part
+        if self._width(label, size, _REGULAR) + size <= part.shape[1]:
+            baseline = (part.shape[0] + round(0.7 * size)) // 2
+            self._text(part, label, size // 2, baseline, size, _REGULAR, color)
 
     def _draw_note(self, canvas: np.ndarray, layout: _Layout) -> None:
         size, pad = layout.note_size, layout.note_size // 2
@@ -145,7 +143,7 @@ class Overlay:
         width = max(self._width(line, size, _REGULAR) for line in lines) + 2 * pad
         step = round(1.35 * size)
         box = canvas[margin : margin + step * len(lines) + pad, margin : margin + width]
-        cv2.multiply(box, (0.3, 0.3, 0.3, 0), dst=box)
+        box[:] = (0.3 * box).astype(np.uint8)
         for i, line in enumerate(lines):
             baseline = margin + pad // 2 + step * i + size
             self._text(canvas, line, margin + pad, baseline, size, _REGULAR, PAPER)
@@ -247,15 +245,22 @@ def _layout(height: int, width: int) -> _Layout:
 
 @lru_cache(maxsize=4)
 def _scrim(height: int, width: int, fade: int) -> np.ndarray:
-    """(height, width, 3) uint8 factors of the picture in 1/255: from 255 down to the scrim's end within `fade` rows."""
+    """(height, width, 3) uint8 factors in 1/255 for the picture, falling within the first `fade` rows."""
     ramp = np.clip(np.arange(height) / max(fade, 1), 0, 1)
     ramp = ramp * ramp * (3 - 2 * ramp)  # smoothstep: no visible edge at either end
     factor = np.rint(255 * (1 - (1 - _SCRIM_END) * ramp)).astype(np.uint8)
     return np.ascontiguousarray(np.broadcast_to(factor[:, None, None], (height, width, 3)))
 
 
+def _segments_with_kind(tick: Tick | None) -> Iterator[tuple[Segment, bool]]:
+    """All segments of a tick, each with whether it is anticipated."""
+    if tick is not None:
+        yield from ((segment, False) for segment in tick.past)
+        yield from ((segment, True) for segment in tick.future)
+
+
 def _hatch(height: int, width: int, stripe: int, phase: int) -> np.ndarray:
-    """(height, width) bool: diagonal stripes as wide as the gaps between them, shifted left by `phase` pixels."""
+    """(height, width) bool: diagonal stripes as wide as their gaps, shifted left by `phase` pixels."""
     diagonal = np.arange(height)[:, None] + np.arange(phase, phase + width)
     return diagonal % (2 * stripe) >= stripe
 

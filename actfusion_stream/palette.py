@@ -1,8 +1,8 @@
 """One colour per action class, the same on the terminal, in the overlay and in every run.
 
-Colours are picked in OKLCH (Ottosson 2020, "A perceptual color space for image processing"), where equal steps look
-about equally far apart: from a grid of hues, lightnesses and chromas, each next class takes the colour farthest
-from all taken before. A class's colour therefore depends only on its place in the list, not on how many follow.
+Colours are picked in OKLCH (Ottosson 2020, "A perceptual color space for image processing"), where equal steps
+look about equally large: from a grid of hues, lightnesses and chromas, each next class takes the colour that
+is farthest from all taken before. So a class's colour depends on its place in the list, not on how many follow.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ Color = tuple[int, int, int]
 GREY: Color = (128, 132, 140)
 INK: Color = (16, 18, 22)
 PAPER: Color = (245, 246, 248)
-IDLE_LABELS = frozenset({"background", "SIL", "action_start", "action_end"})  # nothing to see: no hue of their own
+IDLE_LABELS = frozenset(
+    {"background", "SIL", "action_start", "action_end"}
+)  # nothing to see: no hue of their own
 
 _HUES = np.arange(15.0, 375.0, 15.0)  # degrees
-# (lightness, chroma): vivid first, then a bright pastel and a deep tone. All stay lighter than a dark terminal's
-# background and inside sRGB after a small clip.
+# (lightness, chroma): vivid, pastel, deep. All stand out from a dark background and are in sRGB but for a
+# small clip.
 _TONES = ((0.74, 0.155), (0.87, 0.085), (0.62, 0.17))
 
 

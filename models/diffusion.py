@@ -60,7 +60,7 @@ class CosineSchedule:
             step: where the sample is, in [0, S).
             next_step: where it goes, below `step`; `CLEAN` returns the estimate itself.
             eta: 0 for a deterministic path, 1 for as much fresh noise as ancestral sampling adds.
-            noise: (B, ...) float, standard normal; None where none is added: eta is 0, or the next step is clean.
+            noise: (B, ...) float, standard normal; None where eta is 0 or the next step is `CLEAN`.
 
         Returns:
             (B, ...) float, the sample at `next_step`.

@@ -28,8 +28,8 @@ class LossConfig:
     Attributes:
         cross_entropy, smoothing: weights, the same for encoder and decoder.
         boundary: weight of the boundary loss, of the decoder only.
-        soft_label_sigma: feature steps by which a Gaussian softens the targets of the cross entropy, which then
-            has no class weights; None for hard targets.
+        soft_label_sigma: feature steps by which a Gaussian softens the targets of the cross entropy, which
+            then has no class weights; None for hard targets.
     """
 
     cross_entropy: float = 0.5
@@ -134,9 +134,9 @@ def boundary_loss(logits: Tensor, boundary: Tensor) -> Tensor:
 def soft_boundary(labels: NDArray[np.integer], sigma: float) -> NDArray[np.float32]:
     """How near each frame is to a transition between actions.
 
-    Both frames beside every transition are 1, smoothed by a Gaussian and scaled so that a lone transition peaks
-    at 1. Where frames are subsampled, compute this at the full rate, take every n-th frame, and divide by the
-    maximum once more.
+    Both frames beside every transition are 1, smoothed by a Gaussian and scaled so that a lone transition
+    peaks at 1. Where frames are subsampled, compute this at the full rate, take every n-th frame, and divide
+    by the maximum once more.
 
     Args:
         labels: (T,) int, class of each frame at the full rate.

@@ -1,8 +1,8 @@
 """What training hides from the encoder: five masks, one drawn per video.
 
 Anticipative and random masks are ActFusion's (Sec. 4.3), boundary and relation masks DiffAct's. Every mask is
-a boolean per feature step, True where the step stays visible. Visible steps stay where they are; the mask token
-stands in for the others.
+a boolean per feature step, True where the step stays visible: visible steps stay where they are, and the mask
+token stands in for the others.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def anticipative_mask(length: int, observed_ratio: float) -> Visible:
 
 
 def random_mask(length: int, patches: int, patch_size: int, rng: np.random.Generator) -> Visible:
-    """Hide `patches` of the patches of `patch_size` steps that the video divides into; the last may be shorter.
+    """Cut the video into patches of `patch_size` steps, the last maybe shorter, and hide `patches` of them.
 
     Source: ActFusion, Sec. 4.3.
     """

@@ -1,7 +1,7 @@
 """Reads the authors' released checkpoints: their names of the weights, mapped to ours.
 
-The released state dict holds the same network under other names, the diffusion's tables (recomputed here), and
-for each layer's position bias a table of 20000 rows, of which rows 10000 to 10100 can be reached.
+The released state dict holds the same network under other names, the diffusion's tables (recomputed here),
+and for each layer's position bias a table of 20000 rows, of which rows 10000 to 10100 can be reached.
 """
 
 from __future__ import annotations

@@ -335,21 +335,22 @@ def test_leaving_early_ends_the_thread_while_the_queue_is_full(tmp_path: Path, t
 
 
 def test_an_exception_of_the_consumer_ends_the_thread(tmp_path: Path) -> None:
-    video = make_video(tmp_path / "a.mp4", times=ramp(100))
-    with pytest.raises(KeyboardInterrupt), open_source(video) as source:
-        for frame in source:
-            if frame.index == 3:
-                raise KeyboardInterrupt
+    def consume(video: Path) -> None:
+        with open_source(video) as source:
+            next(source)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        consume(make_video(tmp_path / "a.mp4", times=ramp(100)))
     assert reader_threads() == []
 
 
 def test_an_exception_of_the_reader_reaches_the_consumer() -> None:
     reader = CountingReader(3, live=False, error=MemoryError("no room for a picture"))
-    seen = []
-    with pytest.raises(StreamError, match="^counter: reading failed: no room for a picture$"):
-        for frame in Source(reader):
-            seen.append(frame.index)
-    assert seen == [0, 1, 2]
+    source = Source(reader)
+    assert [next(source).index for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(StreamError, match=r"^counter: reading failed: no room for a picture$"):
+        next(source)
     assert reader.closed
     assert reader_threads() == []
 

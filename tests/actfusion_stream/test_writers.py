@@ -89,7 +89,6 @@ def test_a_picture_that_starts_after_the_sound_stays_there_to_the_tick(tmp_path:
 
 
 def test_a_clock_as_coarse_as_the_frames_is_refined(tmp_path: Path) -> None:
-    make_video(tmp_path / "in.mp4")
     with av.open(str(tmp_path / "coarse.avi"), "w") as container:  # AVI counts frames
         stream = container.add_stream("mjpeg", rate=10)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
@@ -98,11 +97,9 @@ def test_a_clock_as_coarse_as_the_frames_is_refined(tmp_path: Path) -> None:
             frame.pts, frame.time_base = index, Fraction(1, 10)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    with open_source(tmp_path / "coarse.avi") as video:
-        with VideoWriter(tmp_path / "out.mp4", tmp_path / "coarse.avi", video.info) as writer:
-            writer.write(0.0, np.zeros((48, 64, 3), np.uint8))
-            writer.write(0.03, np.zeros((48, 64, 3), np.uint8))
-            writer.write(0.1, np.zeros((48, 64, 3), np.uint8))
+    with VideoWriter(tmp_path / "out.mp4", tmp_path / "coarse.avi", CAMERA) as writer:
+        for seconds in (0.0, 0.03, 0.1):
+            writer.write(seconds, np.zeros((48, 64, 3), np.uint8))
     assert [start for start, _ in shown(tmp_path / "out.mp4")] == [0.0, 0.03, 0.1]
 
 
@@ -168,14 +165,21 @@ def test_sound_longer_than_the_picture_is_kept_to_its_end(tmp_path: Path) -> Non
     assert payload(tmp_path / "out.mp4") == payload(source)
 
 
-@pytest.mark.parametrize("source_name", ["in.mp4", "in.mkv", "in.mov", "in.ts"])
-@pytest.mark.parametrize("sound", ["aac", "pcm_s16le", "libmp3lame", "mp2"])
+@pytest.mark.parametrize(
+    ("source_name", "sound"),
+    [
+        *((name, sound) for name in ("in.mp4", "in.ts") for sound in ("aac", "libmp3lame", "mp2")),
+        *(
+            (name, sound)
+            for name in ("in.mkv", "in.mov")
+            for sound in ("aac", "libmp3lame", "mp2", "pcm_s16le")
+        ),
+    ],
+)
 @pytest.mark.parametrize("target_name", ["out.mp4", "out.mov", "out.mkv"])
 def test_picture_and_sound_stay_in_step(
     tmp_path: Path, source_name: str, sound: str, target_name: str
 ) -> None:
-    if sound.startswith("pcm") and not source_name.endswith((".mkv", ".mov")):
-        pytest.skip(f"{source_name} cannot hold {sound}")
     source, target = tmp_path / source_name, tmp_path / target_name
     writer = copy(make_video(source, sound=sound), target)
     assert (writer.warning, writer.frames) == (None, 10)
@@ -207,9 +211,9 @@ def test_sound_is_interleaved_with_the_picture(tmp_path: Path, sound: str) -> No
     reached = {"video": 0.0, "audio": 0.0}
     with av.open(str(tmp_path / "out.mp4")) as container:
         stored = sorted((p for p in container.demux() if p.size), key=lambda packet: packet.pos)
-    for packet in stored:
-        reached[packet.stream.type] = float(packet.pts * packet.time_base)
-        assert abs(reached["video"] - reached["audio"]) < 1.2
+        for packet in stored:
+            reached[packet.stream.type] = float(packet.pts * packet.time_base)
+            assert abs(reached["video"] - reached["audio"]) < 0.3
 
 
 @pytest.mark.skipif(not shared_clips(), reason="needs ../shared/clips (or ACTFUSION_SHARED)")
@@ -224,13 +228,15 @@ def test_real_clips_go_through_unchanged_in_time_and_sound(tmp_path: Path, clip:
 
 
 def test_ctrl_c_leaves_a_playable_video_whose_sound_ends_with_the_picture(tmp_path: Path) -> None:
-    source = make_video(tmp_path / "in.mp4", times=ramp(60), sound="aac")
-    with pytest.raises(KeyboardInterrupt), open_source(source) as video:
-        with VideoWriter(tmp_path / "out.mp4", source, video.info) as writer:
+    def interrupted(source: Path) -> None:
+        with open_source(source) as video, VideoWriter(tmp_path / "out.mp4", source, video.info) as writer:
             for frame in video:
                 writer.write(frame.time, frame.image)
                 if frame.index == 19:
                     raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(make_video(tmp_path / "in.mp4", times=ramp(60), sound="aac"))
     assert len(shown(tmp_path / "out.mp4")) == 20
     assert shown(tmp_path / "out.mp4")[-1] == (1.9, 2.0)
     assert float(payload(tmp_path / "out.mp4")[-1][0]) == pytest.approx(2.0, abs=0.03)
@@ -240,11 +246,15 @@ def test_ctrl_c_leaves_a_playable_video_whose_sound_ends_with_the_picture(tmp_pa
 
 
 def test_any_other_exception_leaves_what_was_there_before(tmp_path: Path) -> None:
+    def broken(target: Path) -> None:
+        with VideoWriter(target, None, CAMERA) as writer:
+            writer.write(0.0, np.zeros((48, 64, 3), np.uint8))
+            raise RuntimeError("a bug")
+
     target = tmp_path / "out.mp4"
     target.write_text("yesterday's video")
-    with pytest.raises(RuntimeError), VideoWriter(target, None, CAMERA) as writer:
-        writer.write(0.0, np.zeros((48, 64, 3), np.uint8))
-        raise RuntimeError("a bug")
+    with pytest.raises(RuntimeError, match="a bug"):
+        broken(target)
     assert target.read_text() == "yesterday's video"
     assert list(tmp_path.iterdir()) == [target]
 
@@ -267,22 +277,24 @@ def test_closing_and_aborting_again_changes_nothing(tmp_path: Path) -> None:
     writer = VideoWriter(tmp_path / "out.mp4", None, CAMERA)
     writer.write(0.0, np.zeros((48, 64, 3), np.uint8))
     writer.close()
-    writer.close()
     writer.abort()
+    with pytest.raises(ValueError, match=r"out\.mp4 has been closed"):
+        writer.write(1.0, np.zeros((48, 64, 3), np.uint8))
     assert len(shown(tmp_path / "out.mp4")) == 1
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    noise = np.random.default_rng(0)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
-    try:
-        with (
-            pytest.raises(StreamError, match=r"out\.mp4: cannot be written \(File too large\)$"),
-            VideoWriter(tmp_path / "out.mp4", None, CAMERA) as writer,
-        ):
+    def fill() -> None:
+        noise = np.random.default_rng(0)
+        with VideoWriter(tmp_path / "out.mp4", None, CAMERA) as writer:
             for index in range(300):
                 writer.write(index / 30, noise.integers(0, 256, (48, 64, 3), np.uint8))
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(StreamError, match=r"out\.mp4: cannot be written \(File too large\)$"):
+            fill()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert list(tmp_path.iterdir()) == []

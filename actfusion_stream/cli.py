@@ -1,0 +1,202 @@
+"""`actfusion-stream`: watch a video or a camera, show and write what is done and what comes next."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from actfusion_stream.stream import Stream
+
+_INTERRUPTED = 130  # what shells report of a program that SIGINT ended
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line.
+
+    Returns:
+        Exit status: 0 done, 1 something given cannot be used, 2 wrong usage, 130 interrupted.
+    """
+    options = _parser().parse_args(arguments)
+    # Imported after the arguments are known to make sense: torch takes seconds, a typo should not.
+    from actfusion_stream.errors import StreamError
+
+    try:
+        with _interrupts() as interrupted:
+            return _run(options, interrupted)
+    except StreamError as error:
+        print(f"actfusion-stream: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("actfusion-stream: stopped", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:  # whoever read our output has gone; there is nobody left to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="actfusion-stream",
+        description="Watch a person work: what was done, what is being done, and what comes next, "
+        "while the video runs.",
+    )
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--video", metavar="FILE", type=Path, help="video file to watch")
+    source.add_argument("--camera", metavar="N", type=int, help="number of the camera to watch")
+    parser.add_argument(
+        "--checkpoint", metavar="FILE", type=Path,
+        help="model to run (.safetensors); without it the bundled one, which knows only the drawn kitchen",
+    )  # fmt: skip
+    parser.add_argument(
+        "--horizon", default="0.5", metavar="H",
+        help="how far to anticipate: a ratio of what was observed (default 0.5), or seconds, e.g. 20s",
+    )  # fmt: skip
+    parser.add_argument(
+        "--tick", type=float, default=1.0, metavar="S", help="seconds of video between runs of the model (default 1)"
+    )
+    parser.add_argument("--output", metavar="FILE.mp4", type=Path, help="annotated video to write, sound kept")
+    parser.add_argument(
+        "--events", metavar="FILE.jsonl", help="what was said at every tick, a JSON object a line; - for stdout"
+    )
+    parser.add_argument("--segments", metavar="FILE.csv", type=Path, help="the final segmentation")
+    parser.add_argument(
+        "--display", choices=("auto", "terminal", "none"), default="auto",
+        help="how to show it (default auto: a live view on a terminal, plain lines elsewhere)",
+    )  # fmt: skip
+    parser.add_argument("--device", help="torch device, e.g. cuda or cpu (default: a GPU where there is one)")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('actfusion-stream')}")
+    return parser
+
+
+@contextmanager
+def _interrupts() -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C into an event, so that no line and no frame is cut in half; the second one is abrupt."""
+    interrupted = threading.Event()
+
+    def on_interrupt(_number: int, _stack: Any) -> None:
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+        interrupted.set()
+
+    previous = signal.signal(signal.SIGINT, on_interrupt)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _run(options: argparse.Namespace, interrupted: threading.Event) -> int:
+    from rich.console import Console
+
+    from actfusion_stream.exporter import Exporter
+    from actfusion_stream.overlay import Overlay
+    from actfusion_stream.stream import open_stream
+    from actfusion_stream.terminal import open_view, print_summary
+    from actfusion_stream.writers import (
+        EventWriter,
+        VideoWriter,
+        check_output,
+        check_video_output,
+        write_segments,
+    )
+
+    source = options.video if options.video is not None else options.camera
+    if options.output:
+        check_video_output(options.output, source)
+    if options.segments:
+        check_output(options.segments, source)
+
+    with ExitStack() as stack:
+        stream = stack.enter_context(
+            open_stream(
+                source,
+                checkpoint=options.checkpoint,
+                horizon=options.horizon,
+                tick=options.tick,
+                device=options.device,
+            )
+        )
+        events = stack.enter_context(EventWriter(options.events, source)) if options.events else None
+        exporter = None
+        if options.output:
+            writer = VideoWriter(options.output, source, stream.info)
+            overlay = Overlay(stream.class_names, stream.note, stream.info.duration)
+            exporter = stack.enter_context(Exporter(writer, overlay))
+        on_stdout = options.events == "-"
+        with open_view(
+            options.display, stream.info, stream.class_names, stream.stats, stream.note, on_stdout
+        ) as view:
+            tick = None
+            for step in stream.steps():
+                if step.tick is not None:
+                    tick = step.tick
+                    if events:
+                        events.tick(tick)
+                if exporter:
+                    exporter.add(step.frame, tick)
+                view.update(tick, step.frame.time)
+                if interrupted.is_set():
+                    break
+        segments = stream.finish()
+        if exporter and interrupted.is_set():
+            exporter.stop()
+        if options.segments:
+            write_segments(options.segments, segments)
+        if events:
+            events.summary(_summary(stream, options, interrupted.is_set()))
+
+    for warning in (stream.warning, writer.warning if options.output else None):
+        if warning:
+            print(f"actfusion-stream: warning: {warning}", file=sys.stderr)
+    if options.display != "none":
+        outputs = {
+            "annotated video": options.output,
+            "events": None if on_stdout else options.events,
+            "segments": options.segments,
+        }
+        written = {what: str(path) for what, path in outputs.items() if path}
+        console = Console(stderr=on_stdout, highlight=False)
+        print_summary(console, stream.class_names, segments, stream.stats, written)
+    return _INTERRUPTED if interrupted.is_set() else 0
+
+
+def _summary(stream: Stream, options: argparse.Namespace, interrupted: bool) -> dict[str, Any]:
+    stats = stream.stats
+    return {
+        "source": stream.info.name,
+        "checkpoint": str(options.checkpoint or "bundled"),
+        "interrupted": interrupted,
+        "warning": stream.warning,
+        "note": stream.note,
+        "frames": stats.frames,
+        "features": stats.features,
+        "ticks": stats.ticks,
+        "dropped": stats.dropped,
+        "seen_until": round(stats.seen_until, 3),
+        "lookahead": round(stream.lookahead, 3),
+        "elapsed": round(stats.elapsed, 3),
+        "speed": round(stats.speed, 2),
+        "latency_ms": {"p50": round(stats.latency(50), 1), "p95": round(stats.latency(95), 1)},
+        "segments": [
+            {
+                "label": segment.label,
+                "start": round(segment.start, 3),
+                "end": round(segment.end, 3),
+                "confidence": round(segment.confidence, 3),
+            }
+            for segment in stream.finish()
+        ],
+    }
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,82 @@
+"""The time grid: frames at any times in, clips at regular times out.
+
+An extractor was trained at a fixed frame rate, and videos come at any rate, a variable one too. So frames are resampled
+by their timestamps onto a grid t_j = start + j / rate, and clip i is the window of grid frames around
+j = i * stride. Before the first frame and after the last, the nearest frame is repeated, as in the published features.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+
+from extractors.extractor import ExtractorSpec
+
+# A frame up to this part of a grid step late still counts as on time: timestamps are rounded by containers, and frames of
+# a 29.97 fps video drift against a 15 fps grid. More would let a clip look into the future.
+_TOLERANCE = 0.25
+
+
+class ClipGrid:
+    """Cuts clips from a stream of frames.
+
+    Args:
+        spec: window, rate and stride.
+
+    Attributes:
+        start: time of the first frame, where the grid starts; None before it.
+    """
+
+    def __init__(self, spec: ExtractorSpec) -> None:
+        self.spec = spec
+        self.start: float | None = None
+        self._filled = 0  # grid frames filled so far
+        self._cut = 0  # clips cut so far
+        self._recent: deque[np.ndarray] = deque(maxlen=spec.window)
+        self._last: np.ndarray | None = None
+
+    def time_of(self, clip: int) -> float:
+        """Seconds at the centre of a clip."""
+        return (self.start or 0.0) + clip * self.spec.period
+
+    def push(self, time: float, image: np.ndarray) -> list[np.ndarray]:
+        """Take the next frame.
+
+        Args:
+            time: seconds, not before the last frame's.
+            image: (h, w, 3) uint8, prepared by the extractor.
+
+        Returns:
+            The clips that this frame completes, (window, h, w, 3) uint8 each, mostly none or one.
+        """
+        if self.start is None:
+            self.start = time
+        clips: list[np.ndarray] = []
+        step = 1 / self.spec.rate
+        while (due := self.start + self._filled * step) <= time + _TOLERANCE * step:
+            on_time = abs(time - due) <= _TOLERANCE * step
+            # Between two frames a viewer sees the earlier one.
+            clips += self._fill(image if on_time or self._last is None else self._last)
+        self._last = image
+        return clips
+
+    def finish(self) -> list[np.ndarray]:
+        """The clips that were still waiting for frames when the video ended."""
+        clips: list[np.ndarray] = []
+        if self._last is None:
+            return clips
+        centers = -(-self._filled // self.spec.stride)  # clips whose centre lies within the video
+        while self._cut < centers:
+            clips += self._fill(self._last)
+        return clips
+
+    def _fill(self, image: np.ndarray) -> list[np.ndarray]:
+        if self._filled == 0:
+            self._recent.extend([image] * self.spec.before)
+        self._recent.append(image)
+        self._filled += 1
+        if self._filled - 1 == self._cut * self.spec.stride + self.spec.after:
+            self._cut += 1
+            return [np.stack(self._recent)]
+        return []

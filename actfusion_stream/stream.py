@@ -1,0 +1,260 @@
+"""The stream: frames in, ticks out.
+
+    from actfusion_stream import open_stream
+
+    with open_stream("kitchen.mp4") as stream:
+        for tick in stream:
+            print(tick.current.label, [segment.label for segment in tick.upcoming])
+
+Online means online: a tick knows no frame later than its `seen_until`. What the whole video looks like in
+hindsight is another result, `Stream.finish()`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import torch
+
+from actfusion_stream.buffer import FeatureBuffer
+from actfusion_stream.checkpoint import build, load_checkpoint
+from actfusion_stream.clips import ClipGrid
+from actfusion_stream.errors import StreamError
+from actfusion_stream.predictor import Prediction, Predictor
+from actfusion_stream.source import Frame, SourceInfo, open_source
+from actfusion_stream.stats import Stats
+from actfusion_stream.timeline import Segment, Tick, segments_from_labels
+
+MEMORY_SECONDS = 600.0  # what the model looks back on; older labels are kept as they were last given
+_BATCH = 16  # clips per run of the extractor: more gains nothing on a CPU
+_MAX_RATIO, _MAX_SECONDS = 10.0, 3600.0
+_MIN_TICK, _MAX_TICK = 0.04, 60.0
+
+
+@dataclass(frozen=True)
+class Horizon:
+    """How far to anticipate: a ratio of the observed length, or seconds. Exactly one is set."""
+
+    ratio: float | None = None
+    seconds: float | None = None
+
+    @classmethod
+    def parse(cls, text: str | float) -> Horizon:
+        """Read "0.5" (half of what was observed) or "20s" (20 seconds).
+
+        Raises:
+            StreamError: it is neither, not positive, or absurdly long.
+        """
+        stripped = str(text).strip()
+        absolute = stripped.endswith("s")
+        try:
+            value = float(stripped.removesuffix("s"))
+        except ValueError:
+            value = float("nan")
+        limit = _MAX_SECONDS if absolute else _MAX_RATIO
+        if not 0 < value <= limit:
+            raise StreamError(
+                f"horizon {text}: give a ratio of the observed length from above 0 to {_MAX_RATIO:g}, e.g. 0.5, "
+                f"or seconds up to {_MAX_SECONDS:g}, e.g. 20s"
+            )
+        return cls(seconds=value) if absolute else cls(ratio=value)
+
+    def steps(self, observed: int, period: float) -> int:
+        """Feature steps to anticipate after `observed` steps of `period` seconds, at least one."""
+        steps = self.seconds / period if self.seconds is not None else (self.ratio or 0) * observed
+        return max(1, round(steps))
+
+
+@dataclass(frozen=True)
+class Step:
+    """One frame, and the tick that it triggered, if it did."""
+
+    frame: Frame
+    tick: Tick | None
+
+
+class Stream:
+    """A source, an extractor and a model, joined. Made by `open_stream`; use it as a context manager.
+
+    Attributes:
+        info: what is known of the source.
+        class_names: the classes of the checkpoint, in order.
+        note: a warning to show beside what the model says, "" if none is needed.
+        stats: counters and latencies.
+        lookahead: seconds by which the past trails the newest frame.
+    """
+
+    def __init__(
+        self,
+        source: str | Path | int,
+        checkpoint: str | Path | None,
+        horizon: Horizon,
+        tick: float,
+        device: str | torch.device,
+    ) -> None:
+        if not _MIN_TICK <= tick <= _MAX_TICK:
+            raise StreamError(f"tick {tick:g}: give seconds of video from {_MIN_TICK:g} to {_MAX_TICK:g}, e.g. 1")
+        loaded = load_checkpoint(checkpoint)
+        self._source = open_source(source)
+        try:
+            self._extractor, model = build(loaded, checkpoint, device)
+        except BaseException:
+            self._source.close()
+            raise
+        spec = self._extractor.spec
+        self.info: SourceInfo = self._source.info
+        self.class_names = loaded.class_names
+        self.note = "" if loaded.home and self.info.comment == loaded.home else loaded.note
+        self.stats = Stats()
+        self.lookahead = spec.lookahead
+        self._horizon, self._tick = horizon, tick
+        self._predict = Predictor(model, loaded.median)
+        self._grid = ClipGrid(spec)
+        self._buffer = FeatureBuffer(self._extractor.feature_dim, round(MEMORY_SECONDS / spec.period))
+        self._waiting: list[np.ndarray] = []  # clips without features
+        # What was last said of every feature so far. Those that the buffer forgot keep their label for good.
+        self._labels = np.zeros(0, np.int64)
+        self._confidences = np.zeros(0, np.float32)
+        self._end = 0.0  # where the newest frame ends
+        self._segmentation: tuple[Segment, ...] | None = None
+
+    @property
+    def warning(self) -> str | None:
+        """What was wrong with the source, once it has been read; None if nothing was."""
+        return self._source.warning
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._source.close()
+
+    def __iter__(self) -> Iterator[Tick]:
+        """The ticks, as the source is read."""
+        return (step.tick for step in self.steps() if step.tick is not None)
+
+    def steps(self) -> Iterator[Step]:
+        """Every frame, with the tick that it triggered: what an annotated video is drawn from."""
+        self.stats.started = time.perf_counter()  # loading the model is not the stream's speed
+        next_tick = None
+        extracting = 0.0
+        with self._source as source:
+            for frame in source:
+                began = time.perf_counter()
+                self._take(frame)
+                if len(self._waiting) >= _BATCH:
+                    self._extract()
+                next_tick = frame.time + self._tick if next_tick is None else next_tick
+                due = frame.time >= next_tick
+                if due:
+                    self._extract()
+                extracting += time.perf_counter() - began
+                tick = None
+                if due and len(self._buffer):
+                    tick = self._say(frame, extracting)
+                    extracting = 0.0
+                while frame.time >= next_tick:  # after a gap, or where the model is slow, ticks are left out
+                    next_tick += self._tick
+                yield Step(frame, tick)
+
+    def finish(self) -> tuple[Segment, ...]:
+        """Segment everything that was seen, in hindsight; call it when the iteration is over.
+
+        Returns:
+            Segments from the first frame to the end of the last one; none if there was no frame.
+        """
+        if self._segmentation is None:
+            self._waiting += self._grid.finish()
+            self._extract()
+            if len(self._buffer):
+                self._update(self._predict(self._buffer.observed(), self._buffer.first, 0))
+            edges = self._edges(len(self._labels), self._end)
+            self._segmentation = segments_from_labels(self._labels, self._confidences, edges, self.class_names)
+        return self._segmentation
+
+    def _take(self, frame: Frame) -> None:
+        self.stats.frames += 1
+        self.stats.dropped = self._source.dropped
+        self.stats.seen_until = frame.time
+        self._end = frame.time + 1 / (self.info.rate or self._extractor.spec.rate)
+        self._waiting += self._grid.push(frame.time, self._extractor.prepare(frame.image))
+
+    def _extract(self) -> None:
+        for i in range(0, len(self._waiting), _BATCH):
+            features = self._extractor(np.stack(self._waiting[i : i + _BATCH]))
+            self._buffer.append(features)
+            self.stats.features += len(features)
+        self._waiting.clear()
+
+    def _say(self, frame: Frame, extracting: float) -> Tick:
+        began = time.perf_counter()
+        observed = self._buffer.observed()
+        future = self._horizon.steps(observed.shape[1], self._extractor.spec.period)
+        prediction = self._predict(observed, self._buffer.first, future)
+        self._update(prediction)
+        seen = observed.shape[1]
+        edges = self._edges(len(self._labels), frame.time)
+        ahead = edges[-1] + self._extractor.spec.period * np.arange(future + 1)
+        past = segments_from_labels(self._labels, self._confidences, edges, self.class_names)
+        to_come = segments_from_labels(
+            prediction.labels[seen:], prediction.confidences[seen:], ahead, self.class_names
+        )
+        now = time.perf_counter()
+        latency = {
+            "extract": 1000 * extracting,
+            "model": 1000 * (now - began),
+            "total": 1000 * (now - frame.arrived),
+        }
+        self.stats.ticks += 1
+        self.stats.add_latency(latency["total"])
+        return Tick(frame.time, float(edges[-1]), past, to_come, latency)
+
+    def _update(self, prediction: Prediction) -> None:
+        """Replace what was said of the features that the buffer still holds."""
+        first, count = self._buffer.first, len(self._buffer)
+        self._labels = np.concatenate([self._labels[:first], prediction.labels[:count]])
+        self._confidences = np.concatenate([self._confidences[:first], prediction.confidences[:count]])
+
+    def _edges(self, count: int, latest: float) -> np.ndarray:
+        """(count + 1,) seconds between which each feature speaks: halfway to its neighbours, within the video."""
+        times = self._grid.time_of(0) + self._extractor.spec.period * (np.arange(count + 1) - 0.5)
+        return np.clip(times, self._grid.time_of(0), max(latest, self._grid.time_of(0)))
+
+
+def open_stream(
+    source: str | Path | int,
+    *,
+    checkpoint: str | Path | None = None,
+    horizon: str | float = 0.5,
+    tick: float = 1.0,
+    device: str | None = None,
+) -> Stream:
+    """Open a video file or a camera as a stream of ticks.
+
+    Args:
+        source: path of a video, or the number of a camera.
+        checkpoint: a .safetensors file of this program; None for the bundled one, which knows only the drawn kitchen.
+        horizon: how far to anticipate, as a ratio of the observed length (0.5) or in seconds ("20s").
+        tick: seconds of video from one run of the model to the next.
+        device: torch device; None takes a GPU where there is one.
+
+    Returns:
+        A `Stream`: a context manager, and an iterable of `Tick`.
+
+    Raises:
+        StreamError: the source, the checkpoint or a setting cannot be used; the message says why.
+
+    Example:
+        >>> with open_stream("kitchen.mp4", horizon="20s") as stream:
+        ...     for tick in stream:
+        ...         print(f"{tick.seen_until:.1f} s: {tick.current.label}")
+    """
+    chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    return Stream(source, checkpoint, Horizon.parse(horizon), tick, chosen)
