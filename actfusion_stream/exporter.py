@@ -6,8 +6,6 @@ import threading
 from queue import Queue
 from types import TracebackType
 
-import numpy as np
-
 from actfusion_stream.overlay import Overlay
 from actfusion_stream.source import Frame
 from actfusion_stream.timeline import Tick
@@ -67,7 +65,6 @@ class Exporter:
             if self._error is None:  # after an error frames are still taken, so that nobody waits for a place
                 try:
                     frame, tick = item
-                    image = frame.image if frame.image.flags.writeable else np.array(frame.image)
-                    self._writer.write(frame.time, self._overlay.draw(image, frame.time, tick))
+                    self._writer.write(frame.time, self._overlay.draw(frame.image, frame.time, tick))
                 except BaseException as error:
                     self._error = error

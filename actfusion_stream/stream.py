@@ -179,6 +179,11 @@ class Stream:
             self._segmentation = segments_from_labels(self._labels, self._confidences, edges, self.class_names)
         return self._segmentation
 
+    def features(self) -> tuple[np.ndarray, np.ndarray]:
+        """The features that the buffer holds, (C, N) float32, and their times, (N,) seconds."""
+        index = np.arange(self._buffer.first, self._buffer.end)
+        return self._buffer.observed().copy(), np.array([self._grid.time_of(int(i)) for i in index])
+
     def _take(self, frame: Frame) -> None:
         self.stats.frames += 1
         self.stats.dropped = self._source.dropped

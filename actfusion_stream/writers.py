@@ -98,13 +98,16 @@ class VideoWriter:
         warning: why the sound could not be kept, or None.
     """
 
-    def __init__(self, path: str | Path, source: str | Path | int | None, info: SourceInfo) -> None:
+    def __init__(
+        self, path: str | Path, source: str | Path | int | None, info: SourceInfo, comment: str = ""
+    ) -> None:
         """Check what can be checked, and open the file under its temporary name.
 
         Args:
             path: target, .mp4, .mov or .mkv.
             source: the file that the frames come from, for sound and time base; None or a camera: no sound.
             info: size and rate of the frames to come.
+            comment: written into the file as its comment tag.
 
         Raises:
             StreamError: the target cannot be written, or is the source.
@@ -120,7 +123,8 @@ class VideoWriter:
         self._input = open_container(Path(source)) if isinstance(source, (str, Path)) else None
         self._time_base = _CAMERA_TIME_BASE if self._input is None else _time_base(self._input)
         self._last_pts: int | None = None
-        rate = Fraction(info.rate or 30).limit_denominator(1001)
+        slowest = Fraction(1, 1001)  # a time lapse must not round to no frames at all
+        rate = max(slowest, Fraction(info.rate or 30).limit_denominator(1001))
         self._step = max(1, round(1 / (rate * self._time_base)))  # ticks from the last frame to the next
 
         suffix = self.path.suffix.lower()
@@ -130,6 +134,8 @@ class VideoWriter:
         with _saying_where(self.path):
             output = av.open(str(self._temporary), "w", format=VIDEO_FORMATS[suffix], options=options)
         self._output: OutputContainer | None = output
+        if comment:
+            output.metadata["comment"] = comment
         # Without B-frames (a quarter more bytes) packets leave in the order of their times, so that even a
         # player that ignores edit lists is in step. One thread: the other cores belong to the model.
         x264 = {"preset": "veryfast", "crf": "20", "bf": "0", "threads": "1"}

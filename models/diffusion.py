@@ -64,6 +64,9 @@ class CosineSchedule:
 
         Returns:
             (B, ...) float, the sample at `next_step`.
+
+        Raises:
+            ValueError: noise is needed but None.
         """
         if next_step == CLEAN:
             return clean
@@ -73,7 +76,11 @@ class CosineSchedule:
         estimated_noise = (noisy - math.sqrt(alpha) * clean) / math.sqrt(1 - alpha)
         direction = math.sqrt(max(1 - next_alpha - sigma**2, 0.0))
         sample = math.sqrt(next_alpha) * clean + direction * estimated_noise
-        return sample if noise is None or sigma == 0 else sample + sigma * noise
+        if sigma == 0:
+            return sample
+        if noise is None:
+            raise ValueError(f"DDIM with eta {eta} adds noise on the way to step {next_step}; noise is None")
+        return sample + sigma * noise
 
 
 def ddim_times(steps: int, sampling_steps: int) -> list[tuple[int, int]]:

@@ -77,12 +77,10 @@ def convert_state_dict(released: Mapping[str, object], config: ActFusionConfig) 
     wanted = {key: _released_shape(name, shapes[name]) for key, name in ours_of.items()}
     faults = [f"missing {key} {shape}" for key, shape in wanted.items() if key not in weights]
     faults += [f"extra {key}" for key in weights if key not in wanted]
-    for key, shape in wanted.items():
-        found = getattr(weights.get(key), "shape", None)
-        if key in weights and (found is None or tuple(found) != shape):
-            faults.append(
-                f"{key} is {type(weights[key]).__name__ if found is None else tuple(found)}, not {shape}"
-            )
+    for key in sorted(wanted.keys() & weights.keys()):
+        found = tuple(getattr(weights[key], "shape", ()))
+        if found != wanted[key]:
+            faults.append(f"{key} is {found}, not {wanted[key]}")
     if faults:
         raise ValueError(
             "the checkpoint does not fit the configuration (another preset or number of classes?): "

@@ -6,8 +6,8 @@ from actfusion_stream.bigtext import big_text
 def test_letters_as_they_look() -> None:
     assert big_text("cut", 80) == [
         "▗▄▖▖ ▖▄▄▖",
-        "▌  ▌ ▌▐  ",
-        "▚▄▖▚▄▘▐  ",
+        "▌  ▌ ▌ ▌ ",
+        "▚▄▖▚▄▘ ▌ ",
     ]
 
 

@@ -24,7 +24,10 @@ def test_idle_classes_are_grey(idle: str) -> None:
 
 
 def test_idle_classes_take_no_colour_from_others() -> None:
-    assert class_colors(["background", "cut", "peel"]) == {**class_colors(["cut", "peel"]), "background": GREY}
+    assert class_colors(["background", "cut", "peel"]) == {
+        **class_colors(["cut", "peel"]),
+        "background": GREY,
+    }
 
 
 def test_a_colour_depends_only_on_what_comes_before() -> None:

@@ -11,7 +11,8 @@ def test_labels_are_shown_with_spaces() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "shown"), [(0, "0:00"), (65.9, "1:05"), (3723, "1:02:03"), (-0.5, "0:00"), (36000, "10:00:00")]
+    ("seconds", "shown"),
+    [(0, "0:00"), (65.9, "1:05"), (3723, "1:02:03"), (-0.5, "0:00"), (36000, "10:00:00")],
 )
 def test_clock(seconds: float, shown: str) -> None:
     assert clock(seconds) == shown
@@ -19,7 +20,15 @@ def test_clock(seconds: float, shown: str) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "shown"),
-    [(3.2, "in 4 s"), (4.0, "in 4 s"), (0.1, "in 1 s"), (0.0, "now"), (-2.0, "now"), (60, "in 1:00"), (80, "in 1:20")],
+    [
+        (3.2, "in 4 s"),
+        (4.0, "in 4 s"),
+        (0.1, "in 1 s"),
+        (0.0, "now"),
+        (-2.0, "now"),
+        (60, "in 1:00"),
+        (80, "in 1:20"),
+    ],
 )
 def test_countdown(seconds: float, shown: str) -> None:
     assert countdown(seconds) == shown
@@ -31,7 +40,13 @@ def test_percent() -> None:
 
 @pytest.mark.parametrize(
     ("duration", "window"),
-    [(90.0, (60.0, 30.0)), (3600.0, (60.0, 30.0)), (None, (60.0, 30.0)), (30.0, (20.0, 10.0)), (3.0, (10.0, 5.0))],
+    [
+        (90.0, (60.0, 30.0)),
+        (3600.0, (60.0, 30.0)),
+        (None, (60.0, 30.0)),
+        (30.0, (20.0, 10.0)),
+        (3.0, (10.0, 5.0)),
+    ],
 )
 def test_the_window_slides_over_long_videos_and_fits_short_ones(
     duration: float | None, window: tuple[float, float]
