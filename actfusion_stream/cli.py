@@ -9,9 +9,12 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from actfusion_stream.arguments import OneLineParser
+from actfusion_stream.errors import StreamError
 
 if TYPE_CHECKING:
     from actfusion_stream.stream import Stream
@@ -26,32 +29,30 @@ def main(arguments: list[str] | None = None) -> int:
         Exit status: 0 done, 1 something given cannot be used, 2 wrong usage, 130 interrupted.
     """
     options = _parser().parse_args(arguments)
-    # Imported after the arguments are known to make sense: torch takes seconds, a typo should not.
-    from actfusion_stream.errors import StreamError
-
     try:
         with _interrupts() as interrupted:
             return _run(options, interrupted)
-    except StreamError as error:
-        print(f"actfusion-stream: {error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         print("actfusion-stream: stopped", file=sys.stderr)
         return _INTERRUPTED
-    except BrokenPipeError:  # whoever read our output has gone; there is nobody left to tell
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (StreamError, BrokenPipeError) as error:
+        if isinstance(error, BrokenPipeError) or isinstance(error.__cause__, BrokenPipeError):
+            # Whoever read our output has gone: nobody is left to tell, and nobody for what is still buffered.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        else:
+            print(f"actfusion-stream: {error}", file=sys.stderr)
         return 1
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog="actfusion-stream",
         description="Watch a person work: what was done, what is being done, and what comes next, "
         "while the video runs.",
     )
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--video", metavar="FILE", type=Path, help="video file to watch")
-    source.add_argument("--camera", metavar="N", type=int, help="number of the camera to watch")
+    source.add_argument("--camera", metavar="N", type=_camera, help="number of the camera to watch, from 0")
     parser.add_argument(
         "--checkpoint", metavar="FILE", type=Path,
         help="model to run (.safetensors); without it the bundled one, which knows only the drawn kitchen",
@@ -61,25 +62,51 @@ def _parser() -> argparse.ArgumentParser:
         help="how far to anticipate: a ratio of what was observed (default 0.5), or seconds, e.g. 20s",
     )  # fmt: skip
     parser.add_argument(
-        "--tick", type=float, default=1.0, metavar="S", help="seconds of video between runs of the model (default 1)"
-    )
-    parser.add_argument("--output", metavar="FILE.mp4", type=Path, help="annotated video to write, sound kept")
+        "--tick", type=_seconds, default=1.0, metavar="S",
+        help="seconds of video between runs of the model (default 1)",
+    )  # fmt: skip
     parser.add_argument(
-        "--events", metavar="FILE.jsonl", help="what was said at every tick, a JSON object a line; - for stdout"
+        "--output", metavar="FILE.mp4", type=Path, help="annotated video to write, sound kept"
     )
+    parser.add_argument(
+        "--events", metavar="FILE.jsonl",
+        help="what was said at every tick, a JSON object a line; - for stdout",
+    )  # fmt: skip
     parser.add_argument("--segments", metavar="FILE.csv", type=Path, help="the final segmentation")
     parser.add_argument(
         "--display", choices=("auto", "terminal", "none"), default="auto",
         help="how to show it (default auto: a live view on a terminal, plain lines elsewhere)",
     )  # fmt: skip
     parser.add_argument("--device", help="torch device, e.g. cuda or cpu (default: a GPU where there is one)")
-    parser.add_argument("--version", action="version", version=f"%(prog)s {version('actfusion-stream')}")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
     return parser
+
+
+def _camera(text: str) -> int:
+    if not (
+        text.isdecimal() and int(text) < 100
+    ):  # OpenCV reads more into larger numbers, and into negative ones
+        raise argparse.ArgumentTypeError(f"{text!r}: give the number of a camera, counted from 0")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: give seconds, e.g. 1 or 0.5") from None
+
+
+def _version() -> str:
+    try:
+        return version("actfusion-stream")
+    except PackageNotFoundError:
+        return "(run from its sources, not installed)"
 
 
 @contextmanager
 def _interrupts() -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C into an event, so that no line and no frame is cut in half; the second one is abrupt."""
+    """Turn the first Ctrl-C into an event, so that no line or frame is cut in half; the second is abrupt."""
     interrupted = threading.Event()
 
     def on_interrupt(_number: int, _stack: Any) -> None:
@@ -110,6 +137,7 @@ def _run(options: argparse.Namespace, interrupted: threading.Event) -> int:
     )
 
     source = options.video if options.video is not None else options.camera
+    _check_distinct(options)
     if options.output:
         check_video_output(options.output, source)
     if options.segments:
@@ -167,6 +195,21 @@ def _run(options: argparse.Namespace, interrupted: threading.Event) -> int:
         console = Console(stderr=on_stdout, highlight=False)
         print_summary(console, stream.class_names, segments, stream.stats, written)
     return _INTERRUPTED if interrupted.is_set() else 0
+
+
+def _check_distinct(options: argparse.Namespace) -> None:
+    """Make sure that no output overwrites another one, or the checkpoint. (The writers look after the source.)"""
+    taken: dict[Path, str] = {}
+    for name in ("checkpoint", "output", "events", "segments"):
+        path = getattr(options, name)
+        if path is None or path == "-":
+            continue
+        place = Path(path).resolve()
+        if place in taken:
+            raise StreamError(
+                f"{path}: given as --{taken[place]} and as --{name}; each needs a file of its own"
+            )
+        taken[place] = name
 
 
 def _summary(stream: Stream, options: argparse.Namespace, interrupted: bool) -> dict[str, Any]:

@@ -1,16 +1,18 @@
 """A procedurally drawn kitchen, seen from above, in which two hands prepare a salad.
 
-The kitchen gives everyone a video to look at, a model that can be trained from nothing but seeds, and labels that are
-right by construction. Nothing in a picture stands for a label: no text, no coded colours. Actions are
-told apart as in a real kitchen, by hands, tools, things and how they move.
+The kitchen gives everyone a video to look at, a model that can be trained from nothing but seeds, and labels
+that are right by construction. Nothing in a picture stands for a label: no text, no coded colours. Actions
+are told apart as in a real kitchen, by hands, tools, things and how they move.
 
-Every frame is a pure function of (seed, time, size): frames can be drawn in any order, by any number of processes.
+Every frame is a pure function of (seed, seconds, size, time): frames can be drawn in any order, by any number
+of processes.
 Scene units: 320 x 240, origin top left; other sizes scale the scene and fill the rest with worktop.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 import sys
 from dataclasses import dataclass, field
@@ -21,18 +23,19 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from actfusion_stream.arguments import OneLineParser
 from actfusion_stream.errors import StreamError
 from actfusion_stream.recipe import INGREDIENTS, PREPARE, SEASONINGS, label_at, write_script
 
 WIDTH, HEIGHT = 320, 240  # scene units
-KITCHEN_MARK = "actfusion-kitchen"  # written into the video's comment: the program knows its own kitchen by it
+KITCHEN_MARK = "actfusion-kitchen"  # the video's comment: the program knows its own kitchen by it
 
 Color = tuple[float, float, float]
 Point = tuple[float, float]
 _SHIFT = 4  # cv2 draws with 1/16 pixel precision, so that slow motion does not jump
 
 
-# ---------------------------------------------------------------------------------------------- geometry and motion
+# ---------------------------------------------------------------------------------------- geometry and motion
 
 
 def _ease(u: float) -> float:
@@ -69,7 +72,7 @@ def _circle(corners: int) -> np.ndarray:
 
 def _route(u: float, *stops: tuple[float, Point]) -> Point:
     """Position at progress `u` on a way of eased reaches between timed stops."""
-    for (u0, p0), (u1, p1) in zip(stops[:-1], stops[1:], strict=True):
+    for (u0, p0), (u1, p1) in itertools.pairwise(stops):
         if u < u1:
             return _mix(p0, p1, _ease((u - u0) / max(u1 - u0, 1e-6)))
     return stops[-1][1]
@@ -92,7 +95,7 @@ class _Canvas:
             xy = np.asarray(points) * (-self._unit, self._unit) + (WIDTH * self._unit, 0.0)
         else:
             xy = np.asarray(points) * self._unit
-        return (xy + (shade + (self._margin, 0.5))).astype(np.int32)
+        return (xy + (shade + np.array((self._margin, 0.5)))).astype(np.int32)
 
     def polygon(self, points: np.ndarray | list[Point], color: Color, lift: float = 0.0) -> None:
         self._shapes.append((self._pixels(points), color, 0))
@@ -108,7 +111,7 @@ class _Canvas:
     def flush(self) -> None:
         """Lay the layer drawn so far onto the image."""
         if self._shadows:
-            shadow = np.full(self.image.shape[:2], 255, np.uint8)
+            shadow: np.ndarray = np.full(self.image.shape[:2], 255, np.uint8)
             for points, thickness in self._shadows:
                 if thickness:
                     cv2.polylines(shadow, [points], False, 150, thickness, cv2.LINE_8, _SHIFT)
@@ -132,9 +135,7 @@ class _Canvas:
         c, s = math.cos(angle), math.sin(angle)
         self.polygon(circle @ np.array([[rx * c, rx * s], [-ry * s, ry * c]]) + at, color, lift)
 
-    def box(
-        self, at: Point, w: float, h: float, color: Color, angle: float = 0.0, lift: float = 0.0
-    ) -> None:
+    def box(self, at: Point, w: float, h: float, color: Color, angle: float = 0.0, lift: float = 0.0) -> None:
         corners = [(-w / 2, -h / 2), (w / 2, -h / 2), (w / 2, h / 2), (-w / 2, h / 2)]
         self.polygon([_add(at, _turn(x, y, angle)) for x, y in corners], color, lift)
 
@@ -152,10 +153,12 @@ def _add(a: Point, b: Point) -> Point:
     return (a[0] + b[0], a[1] + b[1])
 
 
-# ------------------------------------------------------------------------------------------------------- the things
+# ------------------------------------------------------------------------------------------------- the things
 
 
-def _cucumber(c: _Canvas, at: Point, angle: float, skin: Color, peeled: float, cut: float, lift: float) -> None:
+def _cucumber(
+    c: _Canvas, at: Point, angle: float, skin: Color, peeled: float, cut: float, lift: float
+) -> None:
     length, r = 54.0 * (1.0 - cut), 7.5
     if length < 6.0:
         return
@@ -171,7 +174,8 @@ def _cucumber(c: _Canvas, at: Point, angle: float, skin: Color, peeled: float, c
         a, b = -0.42 * length, keep * length
         if b > a + 2:
             c.line([_add(center, _turn(x, offset, angle)) for x in (a, b)], stripe, 1.0)
-    c.line([_add(center, _turn(x, -4.6, angle)) for x in (-0.36 * length, 0.3 * length)], _shade(skin, 1.5), 1.0)
+    gleam = [_add(center, _turn(x, -4.6, angle)) for x in (-0.36 * length, 0.3 * length)]
+    c.line(gleam, _shade(skin, 1.5), 1.0)
     if cut > 0:
         end = _add(center, _turn(length / 2 - 1.5, 0.0, angle))
         c.ellipse(end, 2.4, r - 0.6, (206.0, 232.0, 176.0), angle)
@@ -190,8 +194,8 @@ def _tomato(c: _Canvas, at: Point, angle: float, skin: Color, cut: float, lift: 
     keep = 14.0 - 28.0 * cut  # everything right of `keep` has been sliced off
     t = np.linspace(0, 2 * math.pi, 40, endpoint=False)
     x = np.minimum(14.0 * np.cos(t), keep)
-    points = [_add(at, _turn(float(px), float(13.2 * math.sin(pt)), angle)) for px, pt in zip(x, t, strict=True)]
-    c.polygon(points, skin, lift)
+    rim = zip(x.tolist(), (13.2 * np.sin(t)).tolist(), strict=True)
+    c.polygon([_add(at, _turn(px, py, angle)) for px, py in rim], skin, lift)
     half = 13.2 * math.sqrt(max(1 - (keep / 14.0) ** 2, 0.02))
     face = _add(at, _turn(keep - 0.6, 0.0, angle))
     c.ellipse(face, 2.2, half, (240.0, 150.0, 120.0), angle)
@@ -280,8 +284,9 @@ def _server(c: _Canvas, at: Point, angle: float, colors: Scene, fork: bool, lift
 
 
 def _cloth(c: _Canvas, at: Point, angle: float, color: Color, lift: float) -> None:
-    wave = [(-17, -11), (-6, -13), (6, -10), (17, -12), (18, 0), (16, 12), (4, 10), (-8, 13), (-17, 10), (-15, 0)]
-    c.polygon([_add(at, _turn(x, y, angle)) for x, y in wave], color, lift)
+    top, bottom = [(-17, -11), (-6, -13), (6, -10), (17, -12)], [(16, 12), (4, 10), (-8, 13), (-17, 10)]
+    hem = [*top, (18, 0), *bottom, (-15, 0)]
+    c.polygon([_add(at, _turn(x, y, angle)) for x, y in hem], color, lift)
     for y in (-6.0, 0.0, 6.0):
         c.line([_add(at, _turn(x, y, angle)) for x in (-14, 15)], _shade(color, 0.8), 1.2)
 
@@ -306,7 +311,7 @@ def _piece(c: _Canvas, name: str, at: Point, angle: float, size: float, scene: S
         c.ellipse(_add(at, _turn(1.6, 1.0, angle)), 3.6 * size, 2.2 * size, _shade(skin, 1.25), angle + 0.7)
 
 
-# -------------------------------------------------------------------------------------------------------- the scene
+# -------------------------------------------------------------------------------------------------- the scene
 
 
 @dataclass
@@ -385,11 +390,21 @@ def draw_scene(seed: int, ingredients: tuple[str, ...]) -> Scene:
             "lettuce": _choice(rng, [(122, 176, 74), (98, 160, 72), (150, 186, 92)], 8),
         },
         worktop=_choice(
-            rng, [(196, 192, 186), (120, 124, 130), (170, 140, 108), (208, 200, 180), (92, 108, 118), (150, 96, 70)]
+            rng,
+            [
+                (196, 192, 186),
+                (120, 124, 130),
+                (170, 140, 108),
+                (208, 200, 180),
+                (92, 108, 118),
+                (150, 96, 70),
+            ],
         ),
         worktop_kind=int(rng.integers(3)),
         wood=_choice(rng, [(198, 158, 104), (168, 118, 72), (222, 190, 140), (226, 226, 222)], 10),
-        bowl_color=_choice(rng, [(228, 226, 220), (110, 150, 180), (196, 120, 90), (90, 96, 104), (216, 196, 120)]),
+        bowl_color=_choice(
+            rng, [(228, 226, 220), (110, 150, 180), (196, 120, 90), (90, 96, 104), (216, 196, 120)]
+        ),
         plate_color=_choice(rng, [(238, 238, 234), (206, 222, 232), (236, 214, 196)], 6),
         glass=_choice(rng, [(52, 84, 48), (70, 92, 60), (84, 84, 60)], 8),
         oil=_choice(rng, [(214, 178, 56), (196, 190, 80)], 8),
@@ -400,7 +415,9 @@ def draw_scene(seed: int, ingredients: tuple[str, ...]) -> Scene:
         spoon=_choice(rng, [(206, 164, 108), (160, 108, 66), (188, 140, 84)], 8),
         cloth=_choice(rng, [(222, 222, 226), (108, 156, 190), (214, 150, 120), (226, 206, 110)], 10),
         sleeve=_choice(
-            rng, [(60, 80, 130), (150, 60, 64), (232, 230, 224), (58, 60, 66), (96, 134, 96), (204, 170, 90)], 14
+            rng,
+            [(60, 80, 130), (150, 60, 64), (232, 230, 224), (58, 60, 66), (96, 134, 96), (204, 170, 90)],
+            14,
         ),
         hand=_blend((240.0, 198.0, 166.0), (112.0, 72.0, 50.0), float(tan)),
         hand_size=float(rng.uniform(0.88, 1.14)),
@@ -418,12 +435,12 @@ def draw_scene(seed: int, ingredients: tuple[str, ...]) -> Scene:
     )
 
 
-# ------------------------------------------------------------------------------------------------------ the actions
+# ------------------------------------------------------------------------------------------------ the actions
 
 
 @dataclass
 class Hand:
-    """A hand's wrist-to-knuckle centre, how far its fingers are curled (0 flat .. 1 fist), how it is turned."""
+    """A hand's centre, how far its fingers are curled (0 flat .. 1 fist), how it is turned (radians)."""
 
     at: Point
     curl: float = 0.3
@@ -448,6 +465,7 @@ class Moment:
 
 
 _LEFT_REST, _RIGHT_REST = (92.0, 208.0), (160.0, 210.0)
+_LYING = {"knife": -1.45, "peeler": -1.5, "spoon": -1.4, "fork": -1.7}  # angle of a tool that nobody holds
 
 
 def _wave(t: float, rate: float) -> float:
@@ -476,7 +494,8 @@ class Kitchen:
         self._scale = min(size[0] / WIDTH, size[1] / HEIGHT)
         self._left = (size[0] - WIDTH * self._scale) / 2
         self._base: tuple[np.ndarray, np.ndarray] | None = None
-        self._starts = [(Hand(_LEFT_REST), Hand(_RIGHT_REST))]  # of each step: where the one before left the hands
+        # Of each step: where the one before left the hands.
+        self._starts = [(Hand(_LEFT_REST), Hand(_RIGHT_REST))]
         for step, hands in zip(self.script[:-1], self._starts, strict=False):
             end = self._perform(step.label, 1.0, step.end - step.start, *hands)
             self._starts.append((end.left, end.right))
@@ -512,7 +531,7 @@ class Kitchen:
             coarse = rng.normal(0, 1, (h // 16 + 2, w // 16 + 2)).astype(np.float32)
             fine = rng.normal(0, 1, (h, w)).astype(np.float32)
             if s.worktop_kind == 0:  # stone: blotches and grain
-                grain = 7 * cv2.resize(coarse, (w, h), interpolation=cv2.INTER_CUBIC) + 5 * fine
+                grain: np.ndarray = 7 * cv2.resize(coarse, (w, h), interpolation=cv2.INTER_CUBIC) + 5 * fine
             elif s.worktop_kind == 1:  # planks: long streaks
                 grain = 9 * cv2.blur(fine, (61, 1)) * 7 + 4 * cv2.resize(coarse, (w, h))
             else:  # plain, a little cloudy
@@ -523,7 +542,8 @@ class Kitchen:
             canvas.box(s.board, 116, 74, _shade(s.wood, 1.06))
             for y in rng.uniform(-34, 34, 9):
                 tone = _shade(s.wood, float(rng.uniform(0.88, 1.0)))
-                canvas.line([_add(s.board, (-56, y)), _add(s.board, (0, y + 1.5)), _add(s.board, (56, y))], tone, 1.2)
+                grain_line = [_add(s.board, at) for at in ((-56, y), (0, y + 1.5), (56, y))]
+                canvas.line(grain_line, tone, 1.2)
             canvas.flush()
             x, y = np.meshgrid(np.linspace(-1, 1, w), np.linspace(-1, 1, h))
             light = s.exposure * (1 + s.slope[0] * x + s.slope[1] * y - 0.08 * (x * x + y * y))
@@ -543,8 +563,8 @@ class Kitchen:
             matrix = np.array([[1, -turn, dx], [turn, 1, dy]], np.float32)
             image = cv2.warpAffine(image, matrix, self.size, borderMode=cv2.BORDER_REFLECT)
         rng = np.random.default_rng([self.seed, 4, round(time * 1000)])
-        noise = rng.integers(0, 256, (image.shape[0], image.shape[1]), dtype=np.uint8)
-        noise = cv2.blur(noise, (2, 2))  # summed uniform noise is near enough to Gaussian, and as fine as a pixel or two
+        uniform = rng.integers(0, 256, (image.shape[0], image.shape[1]), dtype=np.uint8)
+        noise = cv2.blur(uniform, (2, 2))  # sums are near enough to Gaussian, and as fine as a pixel or two
         spread = s.noise / 37.0  # of the blurred noise: 256 / sqrt(12) / 2
         return cv2.addWeighted(image, 1.0, cv2.merge([noise, noise, noise]), spread, -127.5 * spread)
 
@@ -552,12 +572,6 @@ class Kitchen:
 
     def _done(self, index: int, label: str) -> bool:
         return any(step.label == label for step in self.script[:index])
-
-    def _progress(self, index: int, label: str, within: float) -> float:
-        """0 before the action, `within` while it is going on, 1 after it."""
-        if self.script[index].label == label:
-            return within
-        return 1.0 if self._done(index, label) else 0.0
 
     def _draw_dishes(self, c: _Canvas, index: int, m: Moment) -> None:
         s = self.scene
@@ -568,8 +582,8 @@ class Kitchen:
         c.ellipse(_add(s.bowl, (1.5, 2.0)), 33, 32, _shade(s.bowl_color, 0.84))
         dressed = [name for name in ("pour_oil", "pour_vinegar") if self._done(index, name)]
         for name in dressed:
-            color = s.oil if name == "pour_oil" else s.vinegar
-            c.ellipse(_add(s.bowl, (6, 6) if name == "pour_oil" else (-6, 8)), 17, 14, _blend(color, s.bowl_color, 0.45))
+            color, where = (s.oil, (6, 6)) if name == "pour_oil" else (s.vinegar, (-6, 8))
+            c.ellipse(_add(s.bowl, where), 17, 14, _blend(color, s.bowl_color, 0.45))
         for k, (name, at, angle) in enumerate(self._salad(index, m.stir)):
             if k / 56 >= 0.9 * m.served:
                 _piece(c, name, at, angle, 1.15, s)
@@ -586,7 +600,7 @@ class Kitchen:
     def _salad(self, index: int, stir: float) -> list[tuple[str, Point, float]]:
         """Bits in the bowl: those put in later lie on top until the salad is mixed."""
         bits: list[tuple[str, Point, float]] = []
-        names = [n for n in (s.label[6:-10] for s in self.script[:index] if s.label.startswith("place_"))]
+        names = [s.label[6:-10] for s in self.script[:index] if s.label.startswith("place_")]
         mixed = min(stir / 6.0, 1.0)
         for i, name in enumerate(names):
             for k in range(14):
@@ -606,11 +620,12 @@ class Kitchen:
         label = self.script[index].label
         for name in ("cloth", "knife", "peeler", "spoon", "fork", *SEASONINGS):
             if name not in m.held:
-                self._draw_thing(c, name, s.spots[name], {"knife": -1.45, "peeler": -1.5, "spoon": -1.4, "fork": -1.7}.get(name, 0.0), 2.0)
+                self._draw_thing(c, name, s.spots[name], _LYING.get(name, 0.0), 2.0)
         crumbs = sum(self._done(index, f"place_{name}_into_bowl") for name in INGREDIENTS)
-        for k in range(int(round(7 * crumbs * m.crumbs))):
+        for k in range(round(7 * crumbs * m.crumbs)):
             u, v, w = s.pieces[(k + 20) % 64]
-            c.ellipse(_add(s.board, (100 * (u - 0.5), 56 * (v - 0.5))), 1.1, 0.8, _shade((150.0, 160.0, 100.0), 0.7 + 0.6 * w))
+            at = _add(s.board, (100 * (u - 0.5), 56 * (v - 0.5)))
+            c.ellipse(at, 1.1, 0.8, _shade((150.0, 160.0, 100.0), 0.7 + 0.6 * w))
         for name in INGREDIENTS:
             if name not in s.spots or self._done(index, f"place_{name}_into_bowl"):
                 continue
@@ -723,7 +738,8 @@ class Kitchen:
             return _add(hand.at, _turn(x * size, y * size * side, angle))
 
         length = 15.0 * (1.0 - 0.62 * hand.curl)
-        c.line([at(-5, -7), at(3, -12 + 2 * hand.curl), at(5 + 0.4 * length, -10 + 6 * hand.curl)], s.hand, s.finger_width, 7.0)
+        thumb = [at(-5, -7), at(3, -12 + 2 * hand.curl), at(5 + 0.4 * length, -10 + 6 * hand.curl)]
+        c.line(thumb, s.hand, s.finger_width, 7.0)
         for k, y in enumerate((-6.4, -2.2, 2.2, 6.2)):
             reach = length * (0.88, 1.0, 0.96, 0.76)[k]
             spread = y * (1.0 + 0.22 * (1 - hand.curl))
@@ -784,27 +800,30 @@ class Kitchen:
 
     def _take(self, m: Moment, name: str, u: float, right: Hand) -> Moment:
         spot, work = self.scene.spots[name], self._work
-        stops = ((0.0, right.at), (0.26, spot), (0.36, spot), (0.8, work), (0.88, work), (1.0, _add(work, (34, 34))))
-        m.right = Hand(_route(u, *stops), 0.15 + 0.55 * _ease((u - 0.24) / 0.1) * (1 - _ease((u - 0.84) / 0.1)))
+        away = _add(work, (34, 34))
+        stops = ((0.0, right.at), (0.26, spot), (0.36, spot), (0.8, work), (0.88, work), (1.0, away))
+        grasp = _ease((u - 0.24) / 0.1) * (1 - _ease((u - 0.84) / 0.1))
+        m.right = Hand(_route(u, *stops), 0.15 + 0.55 * grasp)
         if u >= 0.32:
             m.held[name] = (m.right.at, 0.35 * (1 - _ease((u - 0.36) / 0.4))) if u < 0.86 else (work, 0.0)
         return m
 
-    def _with_tool(self, m: Moment, tool: str, u: float, right: Hand, grip: Point, angle: float, lying: float) -> bool:
-        """Reach for a tool, work with it at `grip`, put it back. True while it is at work."""
+    def _with_tool(self, m: Moment, tool: str, u: float, right: Hand, grip: Point, angle: float) -> None:
+        """Reach for a tool, work with it at `grip`, put it back."""
         spot = self.scene.spots[tool]
-        stops = ((0.0, right.at), (0.11, spot), (0.2, grip), (0.86, grip), (0.95, spot), (1.0, _add(spot, (22, 14))))
+        away = _add(spot, (22, 14))
+        stops = ((0.0, right.at), (0.11, spot), (0.2, grip), (0.86, grip), (0.95, spot), (1.0, away))
         m.right = Hand(_route(u, *stops) if not 0.2 <= u < 0.86 else grip, 0.75)
         if 0.11 <= u < 0.95:
             raised = _ease((u - 0.11) / 0.09) * (1 - _ease((u - 0.86) / 0.09))
+            lying = _LYING.get(tool, 0.0)
             m.held[tool] = (m.right.at, lying + (angle - lying) * raised)
-        return 0.2 <= u < 0.86
 
     def _peel(self, m: Moment, u: float, t: float, left: Hand, right: Hand) -> Moment:
         work = self._work
         stroke = _wave(t, 1.15 * self.scene.pace)
         blade = _add(work, (3 + 20 * stroke, -1.0 + 1.5 * math.cos(7.2 * t)))
-        self._with_tool(m, "peeler", u, right, _add(blade, _turn(18, 0, 0.35)), math.pi + 0.35, -1.5)
+        self._with_tool(m, "peeler", u, right, _add(blade, _turn(18, 0, 0.35)), math.pi + 0.35)
         m.peeled = min(max((u - 0.22) / 0.62, 0.0), 1.0)
         m.left = Hand(_route(u, (0.0, left.at), (0.18, _add(work, (-31, 4)))), 0.6)
         for k in range(int(m.peeled * 6.99)):
@@ -818,9 +837,9 @@ class Kitchen:
         half = {"cucumber": 27.0, "tomato": 14.0, "cheese": 19.0}[name]
         face = work[0] + half - 2 * half * m.cut
         chop = _wave(t, 2.1 * self.scene.pace)
-        self._with_tool(m, "knife", u, right, (face + 2, work[1] + 24 + 6 * chop), -math.pi / 2 - 0.1, -1.45)
+        self._with_tool(m, "knife", u, right, (face + 2, work[1] + 24 + 6 * chop), -math.pi / 2 - 0.1)
         hold = max(face - 15, work[0] - half - 12)
-        m.left = Hand(_route(u, (0.0, left.at), (0.16, (hold, work[1] + 5))) if u < 0.16 else (hold, work[1] + 5), 0.72)
+        m.left = Hand(_route(u, (0.0, left.at), (0.16, (hold, work[1] + 5))), 0.72)
         return m
 
     def _tear(self, m: Moment, u: float, t: float, left: Hand, right: Hand) -> Moment:
@@ -897,9 +916,11 @@ class Kitchen:
         return m
 
     def _wipe(self, m: Moment, u: float, t: float, right: Hand) -> Moment:
-        board, spot = self.scene.board, self.scene.spots["cloth"]
-        at = _add(board, (38 * _wave(t, 0.85 * self.scene.pace), -24 + 48 * min(max((u - 0.2) / 0.6, 0), 1)))
-        self._with_tool(m, "cloth", u, right, at, 0.3 * _wave(t, 0.85 * self.scene.pace), 0.0)
+        at = _add(
+            self.scene.board,
+            (38 * _wave(t, 0.85 * self.scene.pace), -24 + 48 * min(max((u - 0.2) / 0.6, 0), 1)),
+        )
+        self._with_tool(m, "cloth", u, right, at, 0.3 * _wave(t, 0.85 * self.scene.pace))
         m.right.curl = 0.12
         m.crumbs = 1.0 - min(max((u - 0.25) / 0.55, 0.0), 1.0)
         return m
@@ -912,7 +933,7 @@ class Kitchen:
             grip = _add(_add(bowl, (side * 17.0, 30.0)), circle)
             angle = -math.pi / 2 - side * 0.5
             side_moment = Moment(m.left, m.right)
-            self._with_tool(side_moment, tool, u, before, grip, angle, -1.4 if side > 0 else -1.7)
+            self._with_tool(side_moment, tool, u, before, grip, angle)
             hand.at, hand.curl = side_moment.right.at, 0.75
             m.held |= side_moment.held
         return m
@@ -925,8 +946,9 @@ class Kitchen:
         way = _ease(phase / 0.5) if phase < 0.5 else 1 - _ease((phase - 0.55) / 0.45)
         head = _mix(bowl, plate, way)
         angle = -math.pi / 2 - 0.75
-        self._with_tool(m, "spoon", u, right, _add(head, _turn(-30, 0, angle)), angle, -1.4)
-        m.left = Hand(_route(u, (0.0, left.at), (0.2, _add(bowl, (-36, 20))), (0.9, _add(bowl, (-36, 20))), (1.0, _LEFT_REST)), 0.5)
+        self._with_tool(m, "spoon", u, right, _add(head, _turn(-30, 0, angle)), angle)
+        hold = _add(bowl, (-36, 20))
+        m.left = Hand(_route(u, (0.0, left.at), (0.2, hold), (0.9, hold), (1.0, _LEFT_REST)), 0.5)
         m.served = (math.floor(trip) + (phase > 0.5)) / trips
         if 0.2 <= u < 0.86 and 0.02 < phase < 0.5:
             for k in range(3):
@@ -940,7 +962,7 @@ def _stirred(u: float, duration: float) -> float:
     return 1.7 * duration * min(max(u - 0.2, 0.0), 0.66)
 
 
-# ------------------------------------------------------------------------------------------------------ the command
+# ------------------------------------------------------------------------------------------------ the command
 
 
 def write_video(kitchen: Kitchen, path: Path, rate: Fraction) -> list[str]:
@@ -973,7 +995,7 @@ def write_video(kitchen: Kitchen, path: Path, rate: Fraction) -> list[str]:
 
 def _size(text: str) -> tuple[int, int]:
     width, _, height = text.partition("x")
-    if not (width.isdecimal() and height.isdecimal() and 32 <= int(width) <= 4096 and 32 <= int(height) <= 4096):
+    if not all(side.isdecimal() and 32 <= int(side) <= 4096 for side in (width, height)):
         raise argparse.ArgumentTypeError(f"{text!r}: give WIDTHxHEIGHT from 32x32 to 4096x4096, e.g. 320x240")
     return int(width), int(height)
 
@@ -989,22 +1011,36 @@ def _rate(text: str) -> Fraction:
 
 
 def _seed(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r}: give a whole number from 0 on")
+    if not (text.isdecimal() and len(text) < 10):
+        raise argparse.ArgumentTypeError(f"{text!r}: give a whole number from 0 to 999999999")
     return int(text)
+
+
+def _write_labels(path: Path, labels: list[str]) -> None:
+    """One label a line, under a temporary name until all are written."""
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        partial.write_text("".join(f"{label}\n" for label in labels))
+        partial.replace(path)
+    except OSError as error:
+        raise StreamError(f"{path}: cannot be written ({error.strerror})") from error
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """`actfusion-kitchen`: write a video of a drawn kitchen, and its labels."""
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog="actfusion-kitchen", description="Render a video in which two hands prepare a salad."
     )
     parser.add_argument("output", metavar="OUT.mp4", type=Path, help="video to write (.mp4, .mov or .mkv)")
     parser.add_argument(
         "--seed", type=_seed, default=10007,
-        help="decides everything; the bundled model was trained below 10000, so show it others (default 10007)",
+        help="decides everything; the bundled model was trained below 10000: show it others (default 10007)",
     )  # fmt: skip
-    parser.add_argument("--labels", metavar="OUT.txt", type=Path, help="one label a frame, as MS-TCN writes them")
+    parser.add_argument(
+        "--labels", metavar="OUT.txt", type=Path, help="one label a frame, as MS-TCN writes them"
+    )
     parser.add_argument("--seconds", type=float, default=90.0, help="length of the video (default 90)")
     parser.add_argument("--size", type=_size, default=(WIDTH, HEIGHT), help="WIDTHxHEIGHT (default 320x240)")
     parser.add_argument("--fps", type=_rate, default=Fraction(15), help="frames per second (default 15)")
@@ -1015,14 +1051,17 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.labels:
             check_output(options.labels)
+            if options.labels.resolve() == options.output.resolve():
+                raise StreamError(f"{options.labels}: is the video; give the labels another name")
         kitchen = Kitchen(options.seed, options.seconds, options.size)
         labels = write_video(kitchen, options.output, options.fps)
         if options.labels:
-            options.labels.write_text("".join(f"{label}\n" for label in labels))
+            _write_labels(options.labels, labels)
     except (StreamError, ValueError) as error:
         print(f"actfusion-kitchen: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        print("actfusion-kitchen: stopped", file=sys.stderr)
         return 130
     print(f"{options.output}: {len(labels)} frames, {len(kitchen.script)} actions, seed {options.seed}")
     return 0

@@ -221,7 +221,7 @@ def _layout(height: int, width: int) -> _Layout:
     roomy = height >= 160
     now_baseline = text_bottom if side_by_side or not roomy else text_bottom - round(1.55 * next_size)
     middle = round(0.57 * width)
-    scrim_top = max(now_baseline - round(2.6 * label_size), 0)
+    scrim_top = max(now_baseline - round(2.1 * label_size), 0)
     return _Layout(
         scrim_top=scrim_top,
         fade=now_baseline - round(0.9 * label_size) - scrim_top,

@@ -1,8 +1,8 @@
 """One colour per action class, the same on the terminal, in the overlay and in every run.
 
-Colours are picked in OKLCH (Ottosson 2020, "A perceptual color space for image processing"), where equal steps
-look about equally large: from a grid of hues, lightnesses and chromas, each next class takes the colour that
-is farthest from all taken before. So a class's colour depends on its place in the list, not on how many follow.
+Colours are picked in OKLCH (Ottosson 2020, "A perceptual color space for image processing"), where equal
+steps look about equally large: from a grid of hues, lightnesses and chromas, each next class takes the colour
+that is farthest from all taken before. So it depends on a class's place in the list, not on how many follow.
 """
 
 from __future__ import annotations

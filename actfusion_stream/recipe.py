@@ -1,10 +1,10 @@
 """What happens in the drawn kitchen: a grammar of salads that turns a seed into a script of actions.
 
-A script has the constraints of a real kitchen (peel before cut, cut before place, vegetables and dressing before
-mix, serve last), the habits of a cook (every cook has an order of doing things that shows early and lasts), and
-freedom (swapped steps, things left out, tempo). So the future is partly predictable, and the more of the
-past one has seen, the better: a first-order chain knows only what usually follows `place_tomato_into_bowl`,
-not that this cook began with the dressing.
+A script has the constraints of a real kitchen (peel before cut, cut before place, vegetables and dressing
+before mix, serve last), the habits of a cook (every cook has an order of doing things that shows early and
+lasts), and freedom (swapped steps, things left out, tempo). So the future is partly predictable, and the more
+of the past one has seen, the better: a first-order chain knows only what usually follows
+`place_tomato_into_bowl`, not that this cook began with the dressing.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Habit:
 
 _OIL, _VINEGAR, _SALT, _PEPPER = SEASONINGS
 _CUCUMBER, _TOMATO, _CHEESE, _LETTUCE = INGREDIENTS
-# Chosen so that what follows an action differs from cook to cook, and the first two actions give the cook away.
+# Chosen so that what follows an action differs from cook to cook, and the first two actions tell the cook.
 HABITS = (
     Habit((_CUCUMBER, _TOMATO, _CHEESE), (_OIL, _VINEGAR, _SALT, _PEPPER)),
     Habit((_CUCUMBER, _LETTUCE, _TOMATO), (_SALT, _OIL, _PEPPER), seasons_first=True, wipes_board=True),
@@ -79,7 +79,7 @@ _SWAP = 0.07  # how often two neighbouring ingredients, or seasonings, change pl
 _FORGET = 0.05  # how often a seasoning is left out
 _SPREAD = 0.14  # of the log of an action's length around the cook's tempo
 _BRISKEST = 0.55  # no action is squeezed below this part of its natural length; steps are left out instead
-_SHORTEST = 4.0  # seconds; below, not even one ingredient fits
+_SHORTEST, _LONGEST = 4.0, 3600.0  # seconds; below, not even one ingredient fits
 
 
 @dataclass(frozen=True)
@@ -109,9 +109,8 @@ def _draw_habit(rng: np.random.Generator) -> Habit:
         )
     seasonings = _swap_neighbours(list(habit.seasonings), rng)
     kept = [name for name in seasonings if rng.random() >= _FORGET] or seasonings[:1]
-    return Habit(
-        tuple(_swap_neighbours(list(habit.ingredients), rng)), tuple(kept), habit.seasons_first, habit.wipes_board
-    )
+    ingredients = _swap_neighbours(list(habit.ingredients), rng)
+    return Habit(tuple(ingredients), tuple(kept), habit.seasons_first, habit.wipes_board)
 
 
 def _order_of_actions(habit: Habit) -> list[str]:
@@ -136,10 +135,10 @@ def write_script(seed: int, seconds: float = 90.0) -> tuple[Step, ...]:
         Steps in order, without holes, from 0 to `seconds`.
 
     Raises:
-        ValueError: `seconds` is too short for any salad.
+        ValueError: `seconds` is too short or too long for a salad.
     """
-    if not seconds >= _SHORTEST:
-        raise ValueError(f"a salad of {seconds:g} s was asked for; the shortest takes {_SHORTEST:g} s")
+    if not _SHORTEST <= seconds <= _LONGEST:
+        raise ValueError(f"a salad of {seconds:g} s was asked for; one takes {_SHORTEST:g} to {_LONGEST:g} s")
     rng = np.random.default_rng([seed, 1])
     habit = _draw_habit(rng)
     tempo = float(np.exp(rng.normal(0.0, 0.12)))
@@ -152,7 +151,8 @@ def write_script(seed: int, seconds: float = 90.0) -> tuple[Step, ...]:
             habit = Habit(habit.ingredients, habit.seasonings[:-1], habit.seasons_first, False)
         else:
             habit = Habit(habit.ingredients[:-1], (), False, False)
-    durations = np.array([MEAN_SECONDS[label] for label in labels]) * np.exp(rng.normal(0.0, _SPREAD, len(labels)))
+    durations = np.array([MEAN_SECONDS[label] for label in labels])
+    durations = durations * np.exp(rng.normal(0.0, _SPREAD, len(labels)))
     # The tempo is the cook's: what it does not use up of the time is spent before and after the work.
     work = float(np.clip(tempo * 0.93, 0.8, 0.97)) * seconds
     durations[1:-1] *= work / durations[1:-1].sum()

@@ -261,5 +261,17 @@ def open_stream(
         ...     for tick in stream:
         ...         print(f"{tick.seen_until:.1f} s: {tick.current.label}")
     """
-    chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    return Stream(source, checkpoint, Horizon.parse(horizon), tick, chosen)
+    return Stream(source, checkpoint, Horizon.parse(horizon), tick, _choose_device(device))
+
+
+def _choose_device(name: str | None) -> torch.device:
+    """The device of that name, tried out; None takes a GPU where there is one."""
+    usable = ["cuda", "cpu"] if torch.cuda.is_available() else ["cpu"]
+    if name is None:
+        return torch.device(usable[0])
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:  # torch without CUDA asserts
+        raise StreamError(f"device {name}: cannot be used here; give one of: {', '.join(usable)}") from error
+    return device

@@ -375,14 +375,15 @@ def print_summary(
         outputs: what was written, path by description, e.g. {"annotated video": "out/annotated.mp4"}.
     """
     colors = class_colors(class_names)
+    swatch = "▌ " if console.encoding.startswith("utf") else ""
     console.print()
     hidden = max(len(segments) - _SUMMARY_ROWS, 0)
     if hidden:
-        console.print(Text(f"… {hidden} earlier segments", _DIM))
+        console.print(Text(f"... {hidden} earlier segments", _DIM))
     for segment in segments[hidden:]:
         times = f"{clock(segment.start):>8}  {segment.duration:6.1f} s  {percent(segment.confidence):>6}  "
         row = Text.assemble(
-            ("▌ ", _style(colors.get(segment.label, GREY))), (times, _DIM), spoken(segment.label)
+            (swatch, _style(colors.get(segment.label, GREY))), (times, _DIM), spoken(segment.label)
         )
         console.print(_line(row, console.width))
     console.print()
@@ -407,7 +408,9 @@ def _cell(left: tuple[Color, bool] | None, right: tuple[Color, bool] | None) -> 
         color = (right or left or (GREY, True))[0]
         return _HATCH, Style(color=_rgb(color), bgcolor=_rgb(mix(color, INK, 0.72)))
     colors = [half[0] if half else track for half in (left, right)]
-    return "▌", Style(color=_rgb(colors[0]), bgcolor=_rgb(colors[1]))
+    # Background in the block's own colour: no seams between the rows, whatever the font.
+    block = "▌" if left != right else "█" if left else " "
+    return block, Style(color=_rgb(colors[0]), bgcolor=_rgb(colors[1]))
 
 
 def _pack(entries: Sequence[Text], width: int) -> list[Text]:

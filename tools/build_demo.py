@@ -4,8 +4,8 @@ Four stages, each of which picks up where it was stopped:
     1. render: kitchen videos of the training seeds, as small frames on the extractor's time grid;
     2. extractor: a narrow I3D learns which action the middle of a clip shows;
     3. features: every video through that I3D, as the stream would compute them;
-    4. model: ActFusion on those features, and on spliced ones: scripts that nobody has rendered, told in features
-       borrowed from segments that somebody has. Anticipation needs many more recipes than pictures.
+    4. model: ActFusion on those features, and on spliced ones: scripts that nobody has rendered, told in
+       features borrowed from segments that somebody has. Anticipation needs many more recipes than pictures.
 Seeds below 10000 are for training and for choosing settings; the rest are never seen here.
 """
 
@@ -30,7 +30,7 @@ from actfusion_stream.recipe import CLASS_NAMES
 from extractors.extractor import Extractor, ExtractorSpec, prepare, scale_pixels
 from extractors.i3d import I3DConfig, InceptionI3D
 from models.actfusion import ActFusion
-from tools.demo_model import SCRIPT_SEEDS, SequenceSource, Video, train
+from tools.demo_model import SCRIPT_SEEDS, SequenceSource, Video, save_whole, train
 
 SPEC = ExtractorSpec(
     name="kitchen-i3d-rgb", width=0.25, window=16, rate=15.0, stride=6, short_side=96, crop=(96, 128)
@@ -153,7 +153,8 @@ def train_extractor(frames: Path, work: Path, steps: int, batch: int = 16, rate:
     started, losses, right = time.perf_counter(), [], []
     network.train()
     for step in range(first, steps):
-        rng = np.random.default_rng([7, step])  # by step, so that a resumed run sees what an unbroken one sees
+        # By step, so that a resumed run sees what an unbroken one sees.
+        rng = np.random.default_rng([7, step])
         torch.manual_seed(step)
         clips, labels = data.batch(batch, rng)
         logits = network(augment(scale_pixels(clips), rng)).mean(dim=2)
@@ -174,8 +175,8 @@ def train_extractor(frames: Path, work: Path, steps: int, batch: int = 16, rate:
             )  # fmt: skip
         if (step + 1) % 250 == 0:
             state = {"network": network.state_dict(), "optimizer": optimizer.state_dict()}
-            torch.save({**state, "schedule": schedule.state_dict(), "step": step + 1}, resume)
-    torch.save(network.state_dict(), final)
+            save_whole({**state, "schedule": schedule.state_dict(), "step": step + 1}, resume)
+    save_whole(network.state_dict(), final)
 
 
 # -- 3. features
@@ -194,7 +195,9 @@ def extract_all(frames: Path, work: Path, seeds: list[int]) -> None:
         centers = range(0, len(data.videos[0]), SPEC.stride)
         clips = [data.clip(0, center) for center in centers]
         features = [extractor(np.stack(clips[i : i + 16])) for i in range(0, len(clips), 16)]
-        np.save(path, np.concatenate(features).T)
+        partial = path.with_suffix(".part.npy")
+        np.save(partial, np.concatenate(features).T)
+        partial.replace(path)
 
 
 # -- 4. model
@@ -233,7 +236,9 @@ def save_checkpoint(work: Path, model: ActFusion, path: Path, steps: dict[str, i
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--work", type=Path, default=Path("runs/demo"), help="folder for what is in between")
     parser.add_argument("--out", type=Path, default=bundled_checkpoint(), help="checkpoint to write")
     parser.add_argument("--extractor-steps", type=int, default=4500, help="clips seen: 16 times as many")

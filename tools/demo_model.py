@@ -1,8 +1,9 @@
 """The bundled ActFusion: trained on kitchen features, and on kitchens that were only ever written down.
 
-Rendering a video costs seconds, writing a script microseconds. Anticipation lives on scripts: what a cook does next
-is a matter of recipes, not of pixels. So most training sequences are spliced: a new script of the kitchen's
-grammar, each action told in the features of some rendered segment of that action, stretched to its length.
+Rendering a video costs seconds, writing a script microseconds. Anticipation lives on scripts: what a cook
+does next is a matter of recipes, not of pixels. So most training sequences are spliced: a new script of the
+kitchen's grammar, each action told in the features of some rendered segment of that action, stretched to its
+length.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -52,6 +54,7 @@ BOUNDARY_SIGMA = 1.5  # feature steps
 SCRIPT_SEEDS = range(1000, 10_000)  # written, never rendered
 BACKGROUND = CLASS_NAMES.index("background")
 _EMA_DECAY = 0.998
+_SAVE_EVERY = 250  # steps
 
 log = logging.getLogger("build_demo")
 
@@ -109,10 +112,20 @@ class SequenceSource:
 def draw_batch(
     source: SequenceSource, size: int, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Features (B, C, T), labels (B, T), soft boundaries (B, T) and visible steps (B, T), all of one length.
+    """Draw training sequences of one length.
 
-    Half of the batches are whole videos under the five masks. The other half are what a stream has: a prefix of
-    a video whose length nobody knows, and a future that may reach beyond the end, where all that is left is idleness.
+    Half of the batches are whole videos under the five masks. The other half are what a stream has: a prefix
+    of a video whose length nobody knows, and a future that may reach beyond the end, where all that is left
+    is idleness.
+
+    Args:
+        source: where sequences come from.
+        size: B.
+        rng: decides everything.
+
+    Returns:
+        Features (B, C, T) float32, labels (B, T) int64, soft boundaries (B, T) float32 and visible steps
+        (B, T) bool.
     """
     length = int(rng.uniform(65, 115) / source.period)
     streaming = rng.random() < 0.5
@@ -170,7 +183,8 @@ def train(source: SequenceSource, work: Path, steps: int, batch: int = 8, rate: 
     started, losses = time.perf_counter(), []
     model.train()
     for step in range(first, steps):
-        rng = np.random.default_rng([8, step])  # by step, so that a resumed run sees what an unbroken one sees
+        # By step, so that a resumed run sees what an unbroken one sees.
+        rng = np.random.default_rng([8, step])
         torch.manual_seed(step)
         features, labels, boundary, visible = draw_batch(source, batch, rng)
         times = torch.randint(CONFIG.diffusion_steps, (batch,))
@@ -186,13 +200,21 @@ def train(source: SequenceSource, work: Path, steps: int, batch: int = 8, rate: 
             for slow, fast in zip(average.parameters(), model.parameters(), strict=True):
                 slow.lerp_(fast, 1 - decay)
         losses.append(result["total"].item())
-        if (step + 1) % 250 == 0:
+        if (step + 1) % _SAVE_EVERY == 0:
             pace = (time.perf_counter() - started) / (step + 1 - first)
             log.info(
                 "model: step %d/%d, loss %.3f, %.1f min left",
-                step + 1, steps, np.mean(losses[-250:]), pace * (steps - step - 1) / 60,
+                step + 1, steps, np.mean(losses[-_SAVE_EVERY:]), pace * (steps - step - 1) / 60,
             )  # fmt: skip
             state = {"model": model.state_dict(), "average": average.state_dict(), "step": step + 1}
-            torch.save({**state, "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}, resume)
-    torch.save(average.state_dict(), final)
+            state |= {"optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}
+            save_whole(state, resume)
+    save_whole(average.state_dict(), final)
     return average
+
+
+def save_whole(state: dict[str, Any], path: Path) -> None:
+    """`torch.save` under a temporary name, renamed when complete: a run killed here can still be resumed."""
+    partial = path.with_suffix(".part")
+    torch.save(state, partial)
+    partial.replace(path)

@@ -1,8 +1,9 @@
 """How good a checkpoint is on kitchens it has never seen: `python -m tools.evaluate`.
 
-Every held-out seed is rendered, encoded, and watched by the real stream. Scored are what the whole video looks like in
-hindsight (offline), what was said of each feature when it was first seen and 2 s later (online), and what was
-anticipated from a part of the video, beside two baselines that are given the true labels of that part.
+Every held-out seed is rendered, encoded, and watched by the real stream. Scored are what the whole video
+looks like in hindsight (offline), what was said of each feature when it was first seen and 2 s later
+(online), and what was anticipated from a part of the video, beside two baselines that are given the true
+labels of that part.
 """
 
 from __future__ import annotations
@@ -174,19 +175,28 @@ def show(console: Console, result: dict[str, float], count: int) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--checkpoint", type=Path, help="default: the bundled one")
     parser.add_argument("--first-seed", type=int, default=10_000, help="below 10000 are training seeds")
     parser.add_argument("--videos", type=int, default=24)
-    parser.add_argument("--tick", type=float, default=1.0, help="seconds from one run of the model to the next")
-    parser.add_argument("--work", type=Path, default=Path("runs/evaluate"), help="where rendered videos are kept")
+    parser.add_argument(
+        "--tick", type=float, default=1.0, help="seconds from one run of the model to the next"
+    )
+    parser.add_argument(
+        "--work", type=Path, default=Path("runs/evaluate"), help="where rendered videos are kept"
+    )
     parser.add_argument("--json", type=Path, help="write the figures here, too")
     options = parser.parse_args(arguments)
     options.work.mkdir(parents=True, exist_ok=True)
     seeds = range(options.first_seed, options.first_seed + options.videos)
     tasks = [(seed, options.checkpoint, options.work, options.tick) for seed in seeds]
     console = Console()
-    with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool, Progress(console=console) as progress:
+    with (
+        multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool,
+        Progress(console=console) as progress,
+    ):
         bar = progress.add_task("watching", total=len(tasks))
         videos = []
         for video in pool.imap(watch, tasks):

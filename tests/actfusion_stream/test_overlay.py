@@ -1,6 +1,5 @@
 """The overlay: what is drawn where, at any size of picture, and at what cost."""
 
-from time import perf_counter
 
 import numpy as np
 import pytest
@@ -118,14 +117,3 @@ def test_the_note_stands_at_the_top_also_before_the_first_tick() -> None:
 def test_a_label_the_classes_do_not_have_is_grey() -> None:
     tick = Tick(5.0, 5.0, (Segment("unheard_of", 0, 5, 1.0),), ())
     assert Overlay(CLASSES).draw(picture(), 5.0, tick).shape == (240, 320, 3)
-
-
-@pytest.mark.parametrize(("height", "width", "limit_ms"), [(240, 320, 2.0), (720, 1280, 6.0)])
-def test_is_fast_enough_for_every_frame(height: int, width: int, limit_ms: float) -> None:
-    overlay, frame = Overlay(CLASSES, "demo model"), picture(height, width)
-    times = []
-    for i in range(30):
-        start = perf_counter()
-        overlay.draw(frame, 41 + i / 30, TICK)
-        times.append(1000 * (perf_counter() - start))
-    assert sorted(times)[5] < limit_ms  # the machine may be busy: what it can do, not what it did

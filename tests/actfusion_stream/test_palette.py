@@ -7,11 +7,12 @@ import pytest
 
 from actfusion_stream.palette import GREY, INK, PAPER, class_colors, mix, oklab_from_srgb, text_color
 
-SALADS = (
-    "cut_tomato place_tomato_into_bowl cut_cheese place_cheese_into_bowl cut_lettuce place_lettuce_into_bowl "
-    "add_salt add_vinegar add_oil add_pepper mix_dressing peel_cucumber cut_cucumber place_cucumber_into_bowl "
-    "add_dressing mix_ingredients serve_salad_onto_plate action_start action_end"
-).split()
+SALADS = [
+    *("cut_tomato", "place_tomato_into_bowl", "cut_cheese", "place_cheese_into_bowl", "cut_lettuce"),
+    *("place_lettuce_into_bowl", "add_salt", "add_vinegar", "add_oil", "add_pepper", "mix_dressing"),
+    *("peel_cucumber", "cut_cucumber", "place_cucumber_into_bowl", "add_dressing", "mix_ingredients"),
+    *("serve_salad_onto_plate", "action_start", "action_end"),
+]
 
 
 def distance(a: tuple[int, int, int], b: tuple[int, int, int]) -> float:

@@ -28,7 +28,7 @@ def largest_difference(ours: torch.Tensor, theirs: Any) -> float:
     return float((ours.detach() - torch.as_tensor(theirs)).abs().max())
 
 
-# --- the authors' numbers ---------------------------------------------------------------------------------------
+# The authors' numbers.
 
 
 def test_encoder_logits(
@@ -63,7 +63,7 @@ def test_segmentation_and_anticipation(
     assert largest_difference(anticipated, reference["lta"]) < 1e-4
 
 
-# --- a plain reading of the text --------------------------------------------------------------------------------
+# A plain reading of the text.
 
 
 def attention_by_position(
@@ -138,7 +138,7 @@ def test_time_embedding_has_sines_then_cosines() -> None:
     assert embedding[1, 256 + 255].item() == pytest.approx(math.cos(0.064), abs=1e-6)
 
 
-# --- against itself ---------------------------------------------------------------------------------------------
+# Against itself.
 
 
 @pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])

@@ -1,0 +1,95 @@
+"""A checkpoint and a video that are real, but small enough to run a hundred times a minute on one core."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from actfusion_stream.checkpoint import Checkpoint
+from actfusion_stream.source import SourceInfo
+from actfusion_stream.writers import VideoWriter
+from extractors.extractor import ExtractorSpec, fingerprint
+from extractors.i3d import I3DConfig, InceptionI3D
+from models.actfusion import ActFusion, ActFusionConfig
+
+TINY_CLASSES = ("background", "take_knife", "cut_tomato", "pour_oil", "mix")
+TINY_SPEC = ExtractorSpec(
+    name="tiny", width=0.1, window=8, rate=15.0, stride=4, short_side=32, crop=(32, 40)
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """More threads make networks this small slower, and make their sums depend on the machine."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with random weights: its labels mean nothing, but they depend on the pictures and change over time."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = _calibrated(InceptionI3D(I3DConfig(width=TINY_SPEC.width, num_classes=len(TINY_CLASSES))))
+        config = ActFusionConfig(
+            feature_dim=network.feature_dim,
+            num_classes=len(TINY_CLASSES),
+            encoder_layers=4,
+            encoder_dim=16,
+            conditioning_layers=(1, 3),
+            decoder_layers=4,
+            decoder_dim=16,
+            decoder_kernel=5,
+            time_embedding_dim=32,
+            sampling_steps=4,
+        )
+        model = ActFusion(config)
+        for name, parameter in model.named_parameters():  # initial weights would call everything background
+            if name.endswith("project_out.weight"):
+                torch.nn.init.normal_(parameter, std=2.0)
+    state = network.state_dict()
+    path = tmp_path_factory.mktemp("checkpoint") / "tiny.safetensors"
+    Checkpoint(
+        class_names=TINY_CLASSES,
+        model_config=config,
+        model_state=model.state_dict(),
+        extractor_spec=ExtractorSpec(**{**TINY_SPEC.to_json(), "fingerprint": fingerprint(state)}),
+        extractor_state=state,
+        median=3,
+        note="random weights: what is said means nothing",
+        home="drawn for a test",
+        training={"epochs": 0},
+    ).save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six seconds at 15 frames a second, 64 x 48, of a bright square that wanders, in .mp4 without sound."""
+    path = tmp_path_factory.mktemp("video") / "tiny.mp4"
+    info = SourceInfo("tiny", 64, 48, None, 15.0, live=False, has_audio=False)
+    with VideoWriter(path, None, info) as writer:
+        for index in range(90):
+            writer.write(index / 15, wandering_square(index))
+    return path
+
+
+def wandering_square(index: int) -> np.ndarray:
+    """Frame `index` of `tiny_video`, (48, 64, 3) uint8."""
+    image = np.full((48, 64, 3), (40, 60, 90), np.uint8)
+    row = round(16 + 14 * np.sin(index / 7))
+    column = round(24 + 22 * np.sin(index / 11))
+    image[row : row + 16, column : column + 16] = (250, 180 if index % 30 < 15 else 40, 60)
+    return image
+
+
+def _calibrated(network: InceptionI3D) -> InceptionI3D:
+    """Let batch norm see random clips once; else random features fade towards zero from layer to layer."""
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm3d):
+            module.momentum = None  # average, do not decay from the initial values
+    network.train()
+    network(torch.rand(8, 3, TINY_SPEC.window, *TINY_SPEC.crop) * 2 - 1)
+    return network.eval()
