@@ -1,4 +1,4 @@
-"""One safetensors file that runs by itself: the model, the names of its classes, and the extractor it was trained on.
+"""One safetensors file that runs by itself: model, class names, and the extractor that it was trained on.
 
 Tensors are stored under `model.` and `extractor.`; everything else is one JSON object in the file's metadata.
 Nothing is ever unpickled.
@@ -7,7 +7,7 @@ Nothing is ever unpickled.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,31 @@ from torch import Tensor
 
 from actfusion_stream.errors import StreamError
 from extractors.extractor import Extractor, ExtractorSpec
-from models.actfusion import ActFusion, ActFusionConfig
+from extractors.i3d import I3DConfig, InceptionI3D
+from models.actfusion import ActFusion, ActFusionConfig, Decoder, Encoder
 
 FORMAT = "actfusion-stream checkpoint 1"
+_METADATA_KEY = "actfusion_stream"
+
+# A file may come from anybody. What it says of its weights is held against the weights in it before anything
+# is allocated; the rest needs limits: (lowest, highest), whole numbers where the lowest is one.
+_LIMITS: dict[str, tuple[float, float]] = {
+    "encoder_layers": (1, 16),  # layer i reaches 2^i steps far, and pads by as much
+    "decoder_layers": (1, 16),
+    "encoder_kernel": (1, 63),
+    "decoder_kernel": (1, 63),
+    "encoder_dim": (1, 2**16),
+    "decoder_dim": (1, 2**16),
+    "feature_dim": (1, 2**16),
+    "num_classes": (1, 2**16),
+    "time_embedding_dim": (4, 2**12),
+    "diffusion_steps": (1, 10_000),
+    "sampling_steps": (1, 1000),
+    "scale": (0.01, 100.0),
+    "eta": (0.0, 1.0),
+}
+_MAX_MEDIAN = 1001
+_MAX_TEXT = 500
 
 
 @dataclass(frozen=True)
@@ -76,7 +98,7 @@ class Checkpoint:
             "training": self.training,
         }
         partial = path.with_name(path.name + ".part")
-        save_file(tensors, str(partial), metadata={"actfusion_stream": json.dumps(about)})
+        save_file(tensors, str(partial), metadata={_METADATA_KEY: json.dumps(about)})
         partial.replace(path)
 
 
@@ -93,48 +115,50 @@ def load_checkpoint(path: str | Path | None = None) -> Checkpoint:
     """
     path = bundled_checkpoint() if path is None else Path(path)
     if not path.is_file():
-        raise StreamError(f"checkpoint {path}: no such file; give a .safetensors file written by actfusion-stream")
+        raise StreamError(
+            f"checkpoint {path}: no such file; give a .safetensors file written by actfusion-stream"
+        )
     try:
         with safe_open(str(path), framework="pt") as file:
             metadata = file.metadata() or {}
-            if "actfusion_stream" not in metadata:
+            if _METADATA_KEY not in metadata:
                 raise StreamError(
                     f"checkpoint {path}: a safetensors file of another kind; it lacks the description that "
                     "actfusion-stream writes into its own"
                 )
-            about = json.loads(metadata["actfusion_stream"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a mapping
+            checkpoint = _describe(metadata[_METADATA_KEY])
+            names = list(file.keys())
+            found = {name: tuple(file.get_slice(name).get_shape()) for name in names}
+            _check_shapes(found, _expected_shapes(checkpoint, found))
+            tensors = {name: file.get_tensor(name) for name in names}
+        for name, tensor in tensors.items():
+            if tensor.is_floating_point() and not tensor.isfinite().all():
+                raise ValueError(f"weight {name} has values that are not finite")
     except (SafetensorError, OSError) as error:
         raise StreamError(
-            f"checkpoint {path}: not a safetensors file ({error}); give one written by actfusion-stream"
+            f"checkpoint {path}: not a safetensors file ({_one_line(error)}); "
+            "give one written by actfusion-stream"
         ) from error
-    try:
-        if about["format"] != FORMAT:
-            raise ValueError(f"its format is {about['format']!r}, this version reads {FORMAT!r}")
-        checkpoint = Checkpoint(
-            class_names=tuple(str(name) for name in about["class_names"]),
-            model_config=ActFusionConfig(**about["model"]),
-            model_state={k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")},
-            extractor_spec=ExtractorSpec.from_json(about["extractor"]),
-            extractor_state={
-                k.removeprefix("extractor."): v for k, v in tensors.items() if k.startswith("extractor.")
-            },
-            median=int(about["median"]),
-            note=str(about["note"]),
-            home=str(about["home"]),
-            training=dict(about["training"]),
-        )
-        if len(checkpoint.class_names) != checkpoint.model_config.num_classes:
-            raise ValueError(
-                f"it names {len(checkpoint.class_names)} classes for a model of "
-                f"{checkpoint.model_config.num_classes}"
-            )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise StreamError(f"checkpoint {path}: damaged or of another version: {error}") from error
-    return checkpoint
+    except (
+        LookupError,
+        TypeError,
+        ValueError,
+        ArithmeticError,
+        RuntimeError,
+    ) as error:  # JSON of any content
+        raise StreamError(f"checkpoint {path}: damaged or of another version: {_one_line(error)}") from error
+    return replace(
+        checkpoint,
+        model_state={k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")},
+        extractor_state={
+            k.removeprefix("extractor."): v for k, v in tensors.items() if k.startswith("extractor.")
+        },
+    )
 
 
-def build(checkpoint: Checkpoint, path: str | Path | None, device: str | torch.device) -> tuple[Extractor, ActFusion]:
+def build(
+    checkpoint: Checkpoint, path: str | Path | None, device: str | torch.device
+) -> tuple[Extractor, ActFusion]:
     """The extractor and the model of a checkpoint.
 
     Raises:
@@ -147,7 +171,102 @@ def build(checkpoint: Checkpoint, path: str | Path | None, device: str | torch.d
                 f"the extractor's features have {extractor.feature_dim} channels, the model reads "
                 f"{checkpoint.model_config.feature_dim}"
             )
-    except (RuntimeError, KeyError, ValueError) as error:  # RuntimeError: torch, of missing or misshaped weights
-        reason = " ".join(str(error).split())
-        raise StreamError(f"checkpoint {path or bundled_checkpoint()}: {reason[:300]}") from error
+    except (RuntimeError, ValueError) as error:  # RuntimeError: the device has no room for it
+        raise StreamError(f"checkpoint {path or bundled_checkpoint()}: {_one_line(error)}") from error
     return extractor, model
+
+
+def _describe(text: str) -> Checkpoint:
+    """What the metadata says, as a checkpoint that still lacks its weights.
+
+    Raises:
+        ValueError, or another exception of what JSON may hold instead of what is expected.
+    """
+    about = json.loads(text)
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        found = about.get("format") if isinstance(about, dict) else about
+        raise ValueError(f"its format is {str(found)[:50]!r}, this version reads {FORMAT!r}")
+    names, median = about["class_names"], about["median"]
+    if (
+        not isinstance(names, list)
+        or not names
+        or len({_printable("class name", n) for n in names}) < len(names)
+    ):
+        raise ValueError("its class names are not a list of different names")
+    if not isinstance(median, int) or median % 2 == 0 or not 1 <= median <= _MAX_MEDIAN:
+        raise ValueError(f"its median is {median}; it must be an odd number from 1 to {_MAX_MEDIAN}")
+    checkpoint = Checkpoint(
+        class_names=tuple(names),
+        model_config=ActFusionConfig(**about["model"]),
+        model_state={},
+        extractor_spec=ExtractorSpec.from_json(about["extractor"]),
+        extractor_state={},
+        median=median,
+        note=_printable("note", about["note"]),
+        home=_printable("home", about["home"]),
+        training=dict(about["training"]),
+    )
+    _printable("extractor name", checkpoint.extractor_spec.name)
+    _printable("fingerprint", checkpoint.extractor_spec.fingerprint)
+    config = checkpoint.model_config
+    for name, (lowest, highest) in _LIMITS.items():
+        value = getattr(config, name)
+        if (isinstance(lowest, int) and not isinstance(value, int)) or not lowest <= value <= highest:
+            raise ValueError(f"its {name} is {value}; it must be from {lowest} to {highest}")
+    if config.time_embedding_dim % 2:
+        raise ValueError(f"its time_embedding_dim is {config.time_embedding_dim}; it must be even")
+    if config.sampling_steps > config.diffusion_steps:
+        raise ValueError(
+            f"it takes {config.sampling_steps} sampling steps of {config.diffusion_steps} diffusion steps"
+        )
+    if len(names) != config.num_classes:
+        raise ValueError(f"it names {len(names)} classes for a model of {config.num_classes}")
+    return checkpoint
+
+
+def _printable(what: str, text: object) -> str:
+    """`text` if it is harmless on a terminal, which control characters are not."""
+    if not isinstance(text, str) or not text.isprintable() or len(text) > _MAX_TEXT:
+        raise ValueError(
+            f"its {what} is {str(text)[:50]!r}; it must be text of at most {_MAX_TEXT} characters, in a line"
+        )
+    return text
+
+
+def _expected_shapes(checkpoint: Checkpoint, found: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every tensor that the description asks for, without allocating any."""
+    bias = found.get("extractor.logits.conv3d.bias", ())
+    i3d = I3DConfig(width=checkpoint.extractor_spec.width, num_classes=bias[0] if bias else 1)
+    config = checkpoint.model_config
+    # In parts: a whole ActFusion would draw its mask token, for which torch imports for a second.
+    with torch.device("meta"):
+        networks = {
+            "model.encoder": Encoder(config),
+            "model.decoder": Decoder(config),
+            "extractor": InceptionI3D(i3d),
+        }
+    shapes = {
+        f"{prefix}.{name}": tuple(tensor.shape)
+        for prefix, network in networks.items()
+        for name, tensor in network.state_dict().items()
+    }
+    return {"model.mask_token": (1, config.feature_dim, 1), **shapes}
+
+
+def _check_shapes(found: dict[str, tuple[int, ...]], expected: dict[str, tuple[int, ...]]) -> None:
+    for name in sorted(found.keys() | expected.keys()):
+        if name not in found:
+            raise ValueError(f"weight {name} is missing")
+        if name not in expected:
+            raise ValueError(f"weight {name} does not belong to it")
+        if found[name] != expected[name]:
+            raise ValueError(
+                f"weight {name} has shape {found[name]}, its description asks for {expected[name]}"
+            )
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"{error} is missing"
+    line = " ".join(str(error).split())[:300]
+    return "".join(character if character.isprintable() else "?" for character in line)

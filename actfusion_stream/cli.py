@@ -122,6 +122,7 @@ def _interrupts() -> Iterator[threading.Event]:
 
 
 def _run(options: argparse.Namespace, interrupted: threading.Event) -> int:
+    import torch
     from rich.console import Console
 
     from actfusion_stream.exporter import Exporter
@@ -136,6 +137,9 @@ def _run(options: argparse.Namespace, interrupted: threading.Event) -> int:
         write_segments,
     )
 
+    # Decoding, drawing and encoding need the other half: on two busy cores, two threads of torch would wait
+    # for each other.
+    torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
     source = options.video if options.video is not None else options.camera
     _check_distinct(options)
     if options.output:
@@ -198,7 +202,7 @@ def _run(options: argparse.Namespace, interrupted: threading.Event) -> int:
 
 
 def _check_distinct(options: argparse.Namespace) -> None:
-    """Make sure that no output overwrites another one, or the checkpoint. (The writers look after the source.)"""
+    """Make sure that no output overwrites another or the checkpoint; the writers look after the source."""
     taken: dict[Path, str] = {}
     for name in ("checkpoint", "output", "events", "segments"):
         path = getattr(options, name)

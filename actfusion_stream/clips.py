@@ -1,21 +1,24 @@
 """The time grid: frames at any times in, clips at regular times out.
 
-An extractor was trained at a fixed frame rate, and videos come at any rate, a variable one too. So frames are resampled
-by their timestamps onto a grid t_j = start + j / rate, and clip i is the window of grid frames around
-j = i * stride. Before the first frame and after the last, the nearest frame is repeated, as in the published features.
+An extractor was trained at a fixed frame rate, and videos come at any rate, a variable one too. So frames are
+resampled by their timestamps onto a grid t_j = start + j / rate, and clip i is the window of grid frames
+around j = i * stride. Before the first frame and after the last, the nearest frame is repeated, as in the
+published features.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 
 import numpy as np
 
 from extractors.extractor import ExtractorSpec
 
-# A frame up to this part of a grid step late still counts as on time: timestamps are rounded by containers, and frames of
-# a 29.97 fps video drift against a 15 fps grid. More would let a clip look into the future.
-_TOLERANCE = 0.25
+# A frame up to this part of a grid step early or late still counts as on time: containers round timestamps,
+# and frames of a 29.97 fps video drift against a 15 fps grid. More would let a clip look into the future. Not
+# 1/4 or 1/5: frames of 60, 24, 20 and of 25 fps lie that far off a 15 fps grid, and rounding would choose.
+_TOLERANCE = 0.225
 
 
 class ClipGrid:
@@ -40,26 +43,26 @@ class ClipGrid:
         """Seconds at the centre of a clip."""
         return (self.start or 0.0) + clip * self.spec.period
 
-    def push(self, time: float, image: np.ndarray) -> list[np.ndarray]:
-        """Take the next frame.
+    def push(self, time: float, image: np.ndarray) -> Iterator[np.ndarray]:
+        """Take the next frame; it has been taken when the iterator is at its end.
+
+        After a long gap there are thousands of clips; they come one by one, so that none need be held.
 
         Args:
             time: seconds, not before the last frame's.
             image: (h, w, 3) uint8, prepared by the extractor.
 
-        Returns:
+        Yields:
             The clips that this frame completes, (window, h, w, 3) uint8 each, mostly none or one.
         """
         if self.start is None:
             self.start = time
-        clips: list[np.ndarray] = []
         step = 1 / self.spec.rate
         while (due := self.start + self._filled * step) <= time + _TOLERANCE * step:
-            on_time = abs(time - due) <= _TOLERANCE * step
+            late = time > due + _TOLERANCE * step
             # Between two frames a viewer sees the earlier one.
-            clips += self._fill(image if on_time or self._last is None else self._last)
+            yield from self._fill(self._last if late and self._last is not None else image)
         self._last = image
-        return clips
 
     def finish(self) -> list[np.ndarray]:
         """The clips that were still waiting for frames when the video ended."""

@@ -11,13 +11,16 @@ from actfusion_stream.source import Frame
 from actfusion_stream.timeline import Tick
 from actfusion_stream.writers import VideoWriter
 
-_QUEUE = 8  # frames waiting to be drawn; more would only cost memory, since a tick of the model stops the input anyway
+_QUEUE = (
+    8  # frames waiting to be drawn; more would only cost memory: a tick of the model stops the input anyway
+)
 
 
 class Exporter:
     """Draws each frame with the tick of its time, and writes it. A context manager around a `VideoWriter`.
 
-    What is drawn on a frame had seen no later frame: the video shows what a viewer of the stream would have seen.
+    What is drawn on a frame had seen no later frame: the video shows what a viewer of the stream would have
+    seen.
     """
 
     def __init__(self, writer: VideoWriter, overlay: Overlay) -> None:
@@ -58,7 +61,6 @@ class Exporter:
         self._thread.join()
         if self._error is None:
             self._writer.close(finished=False)
-        self._queue.put(None)  # for __exit__, which finds everything done
 
     def _run(self) -> None:
         while (item := self._queue.get()) is not None:

@@ -1063,7 +1063,8 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("actfusion-kitchen: stopped", file=sys.stderr)
         return 130
-    print(f"{options.output}: {len(labels)} frames, {len(kitchen.script)} actions, seed {options.seed}")
+    actions = sum(step.label != "background" for step in kitchen.script)
+    print(f"{options.output}: {len(labels)} frames, {actions} actions, seed {options.seed}")
     return 0
 
 

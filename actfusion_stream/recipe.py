@@ -159,6 +159,7 @@ def write_script(seed: int, seconds: float = 90.0) -> tuple[Step, ...]:
     durations[[0, -1]] *= (seconds - work) / durations[[0, -1]].sum()
     edges = np.concatenate([[0.0], np.cumsum(durations)])
     edges *= seconds / edges[-1]
+    edges[-1] = seconds  # which rounding may have missed
     return tuple(
         Step(label, float(a), float(b)) for label, a, b in zip(labels, edges[:-1], edges[1:], strict=True)
     )

@@ -34,6 +34,10 @@ MEMORY_SECONDS = 600.0  # what the model looks back on; older labels are kept as
 _BATCH = 16  # clips per run of the extractor: more gains nothing on a CPU
 _MAX_RATIO, _MAX_SECONDS = 10.0, 3600.0
 _MIN_TICK, _MAX_TICK = 0.04, 60.0
+_ROUNDING = (
+    0.001  # seconds; Matroska rounds times to them, and a frame at 0.333 s is in time for a tick at 1/3 s
+)
+_MAX_GAP = 3600.0  # seconds without a frame; more is a broken clock, and filling it could take forever
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,8 @@ class Horizon:
         limit = _MAX_SECONDS if absolute else _MAX_RATIO
         if not 0 < value <= limit:
             raise StreamError(
-                f"horizon {text}: give a ratio of the observed length from above 0 to {_MAX_RATIO:g}, e.g. 0.5, "
-                f"or seconds up to {_MAX_SECONDS:g}, e.g. 20s"
+                f"horizon {text}: give a ratio of the observed length from above 0 to {_MAX_RATIO:g}, "
+                f"e.g. 0.5, or seconds up to {_MAX_SECONDS:g}, e.g. 20s"
             )
         return cls(seconds=value) if absolute else cls(ratio=value)
 
@@ -98,7 +102,9 @@ class Stream:
         device: str | torch.device,
     ) -> None:
         if not _MIN_TICK <= tick <= _MAX_TICK:
-            raise StreamError(f"tick {tick:g}: give seconds of video from {_MIN_TICK:g} to {_MAX_TICK:g}, e.g. 1")
+            raise StreamError(
+                f"tick {tick:g}: give seconds of video from {_MIN_TICK:g} to {_MAX_TICK:g}, e.g. 1"
+            )
         loaded = load_checkpoint(checkpoint)
         self._source = open_source(source)
         try:
@@ -115,7 +121,9 @@ class Stream:
         self._horizon, self._tick = horizon, tick
         self._predict = Predictor(model, loaded.median)
         self._grid = ClipGrid(spec)
-        self._buffer = FeatureBuffer(self._extractor.feature_dim, round(MEMORY_SECONDS / spec.period))
+        self._buffer = FeatureBuffer(
+            self._extractor.feature_dim, max(_BATCH, round(MEMORY_SECONDS / spec.period))
+        )
         self._waiting: list[np.ndarray] = []  # clips without features
         # What was last said of every feature so far. Those that the buffer forgot keep their label for good.
         self._labels = np.zeros(0, np.int64)
@@ -149,10 +157,8 @@ class Stream:
             for frame in source:
                 began = time.perf_counter()
                 self._take(frame)
-                if len(self._waiting) >= _BATCH:
-                    self._extract()
                 next_tick = frame.time + self._tick if next_tick is None else next_tick
-                due = frame.time >= next_tick
+                due = frame.time >= next_tick - _ROUNDING
                 if due:
                     self._extract()
                 extracting += time.perf_counter() - began
@@ -160,7 +166,7 @@ class Stream:
                 if due and len(self._buffer):
                     tick = self._say(frame, extracting)
                     extracting = 0.0
-                while frame.time >= next_tick:  # after a gap, or where the model is slow, ticks are left out
+                while frame.time >= next_tick - _ROUNDING:  # after a gap, ticks are left out
                     next_tick += self._tick
                 yield Step(frame, tick)
 
@@ -176,7 +182,10 @@ class Stream:
             if len(self._buffer):
                 self._update(self._predict(self._buffer.observed(), self._buffer.first, 0))
             edges = self._edges(len(self._labels), self._end)
-            self._segmentation = segments_from_labels(self._labels, self._confidences, edges, self.class_names)
+            edges[-1] = self._end  # the last feature speaks for what little follows it, too
+            self._segmentation = segments_from_labels(
+                self._labels, self._confidences, edges, self.class_names
+            )
         return self._segmentation
 
     def features(self) -> tuple[np.ndarray, np.ndarray]:
@@ -185,15 +194,27 @@ class Stream:
         return self._buffer.observed().copy(), np.array([self._grid.time_of(int(i)) for i in index])
 
     def _take(self, frame: Frame) -> None:
+        if self.stats.frames and frame.time - self.stats.seen_until > _MAX_GAP:
+            raise StreamError(
+                f"{self.info.name}: its time jumps from {self.stats.seen_until:.1f} s to {frame.time:.1f} s; "
+                f"a gap may last {_MAX_GAP:g} s: cut the video there"
+            )
         self.stats.frames += 1
         self.stats.dropped = self._source.dropped
         self.stats.seen_until = frame.time
         self._end = frame.time + 1 / (self.info.rate or self._extractor.spec.rate)
-        self._waiting += self._grid.push(frame.time, self._extractor.prepare(frame.image))
+        for clip in self._grid.push(frame.time, self._extractor.prepare(frame.image)):
+            self._waiting.append(clip)
+            if len(self._waiting) == _BATCH:
+                self._extract()
 
     def _extract(self) -> None:
         for i in range(0, len(self._waiting), _BATCH):
             features = self._extractor(np.stack(self._waiting[i : i + _BATCH]))
+            if self._buffer.end + len(features) > len(self._labels) + self._buffer.capacity:
+                # In a gap longer than the memory no tick comes: without this the buffer would forget
+                # features of which nothing was ever said.
+                self._update(self._predict(self._buffer.observed(), self._buffer.first, 0))
             self._buffer.append(features)
             self.stats.features += len(features)
         self._waiting.clear()
@@ -228,7 +249,7 @@ class Stream:
         self._confidences = np.concatenate([self._confidences[:first], prediction.confidences[:count]])
 
     def _edges(self, count: int, latest: float) -> np.ndarray:
-        """(count + 1,) seconds between which each feature speaks: halfway to its neighbours, within the video."""
+        """(count + 1,) seconds between which each feature speaks: halfway to the next, within the video."""
         times = self._grid.time_of(0) + self._extractor.spec.period * (np.arange(count + 1) - 0.5)
         return np.clip(times, self._grid.time_of(0), max(latest, self._grid.time_of(0)))
 
@@ -245,7 +266,8 @@ def open_stream(
 
     Args:
         source: path of a video, or the number of a camera.
-        checkpoint: a .safetensors file of this program; None for the bundled one, which knows only the drawn kitchen.
+        checkpoint: a .safetensors file of this program; None for the bundled one, which knows only the drawn
+            kitchen.
         horizon: how far to anticipate, as a ratio of the observed length (0.5) or in seconds ("20s").
         tick: seconds of video from one run of the model to the next.
         device: torch device; None takes a GPU where there is one.

@@ -1,7 +1,7 @@
 """From pictures to features: how frames become clips, and clips become vectors, with one network.
 
-What a feature means depends on every setting here, so they travel together, with a fingerprint of the weights:
-a model trained on one extractor's features says nothing sensible about another's.
+What a feature means depends on every setting here, so they travel together, with a fingerprint of the
+weights: a model trained on one extractor's features says nothing sensible about another's.
 """
 
 from __future__ import annotations
@@ -16,6 +16,10 @@ import torch
 from torch import Tensor
 
 from extractors.i3d import I3DConfig, InceptionI3D, fold_batchnorm
+
+# A spec may come in a file from anybody: nothing in it may take all memory, or never end.
+_MOST = 4096  # pixels, frames, frames a second
+_MAX_PIXELS = 2**24  # of a clip; the published features read 2**20
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,24 @@ class ExtractorSpec:
     crop: tuple[int, int]
     fingerprint: str = ""
 
+    def __post_init__(self) -> None:
+        counts = (self.window, self.stride, self.short_side, *self.crop)
+        if not all(isinstance(count, int) and 1 <= count <= _MOST for count in counts):
+            raise ValueError(
+                f"window, stride, short side and crop of the extractor are {counts}; "
+                f"give whole numbers from 1 to {_MOST}"
+            )
+        factors = (self.width, self.rate)
+        if not all(isinstance(factor, (int, float)) and 0 < factor <= _MOST for factor in factors):
+            raise ValueError(
+                f"width and rate of the extractor are {factors}; give numbers above 0, at most {_MOST}"
+            )
+        if self.window * self.crop[0] * self.crop[1] > _MAX_PIXELS:
+            raise ValueError(
+                f"the extractor's clips of {self.window} x {self.crop[0]} x {self.crop[1]} pixels are larger "
+                f"than the {_MAX_PIXELS} pixels allowed"
+            )
+
     @property
     def before(self) -> int:
         """Grid frames of the window before its centre."""
@@ -67,8 +89,8 @@ class ExtractorSpec:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> ExtractorSpec:
-        """Raises: TypeError, KeyError or ValueError if `values` are not those of a spec."""
-        return cls(**{**values, "crop": (int(values["crop"][0]), int(values["crop"][1]))})
+        """Raises: TypeError, KeyError, IndexError or ValueError if `values` are not those of a spec."""
+        return cls(**{**values, "crop": (values["crop"][0], values["crop"][1])})
 
 
 def prepare(image: np.ndarray, short_side: int, crop: tuple[int, int]) -> np.ndarray:
@@ -97,10 +119,9 @@ def prepare(image: np.ndarray, short_side: int, crop: tuple[int, int]) -> np.nda
 
 
 def scale_pixels(clips: Tensor) -> Tensor:
-    """(N, T, h, w, 3) uint8 to (N, 3, T, h, w) float32 in [-1, 1], laid out channels last, which a CPU prefers."""
-    return (clips.float().sub_(127.5).div_(127.5)).permute(
-        0, 4, 1, 2, 3
-    )  # strides stay those of channels last
+    """(N, T, h, w, 3) uint8 to (N, 3, T, h, w) float in [-1, 1], channels last, as a CPU prefers."""
+    scaled = clips.float().sub_(127.5).div_(127.5)  # (N, T, h, w, 3)
+    return scaled.permute(0, 4, 1, 2, 3)  # a view: its strides are those of channels last
 
 
 def fingerprint(state: dict[str, Tensor]) -> str:
@@ -133,8 +154,8 @@ class Extractor:
         found = fingerprint(state)
         if spec.fingerprint and spec.fingerprint != found:
             raise ValueError(
-                f"the weights of extractor {spec.name} have fingerprint {found[:12]}, but {spec.fingerprint[:12]} was "
-                "expected; use the weights that the model was trained with"
+                f"the weights of extractor {spec.name} have fingerprint {found[:12]}, but "
+                f"{spec.fingerprint[:12]} was expected; use the weights that the model was trained with"
             )
         self.spec = replace(spec, fingerprint=found)
         self.device = torch.device(device)
@@ -142,7 +163,8 @@ class Extractor:
         network = InceptionI3D(I3DConfig(width=spec.width, num_classes=classes))
         network.load_state_dict(state)
         self.feature_dim = network.feature_dim
-        self._network = fold_batchnorm(network.eval()).to(self.device, memory_format=torch.channels_last_3d)
+        folded = fold_batchnorm(network.eval()).to(self.device)
+        self._network = folded.to(memory_format=torch.channels_last_3d)
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """(H, W, 3) uint8 RGB to the (h, w, 3) uint8 that clips are made of."""

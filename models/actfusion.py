@@ -365,7 +365,9 @@ class DilatedLayer(nn.Module):
     def forward(self, x: Tensor, prepared: Prepared) -> Tensor:
         dropped = self.dropout(x)  # (B, D, T)
         mixed = self.conv(dropped) + self.attention(dropped, prepared)
-        return x + self.feed_forward(self.norm(mixed))
+        # One step alone is its own mean: normalised it is 0. Torch refuses to say so.
+        normalised = self.norm(mixed) if mixed.shape[2] > 1 else torch.zeros_like(mixed)
+        return x + self.feed_forward(normalised)
 
     def attention(self, x: Tensor, prepared: Prepared) -> Tensor:
         query = F.conv1d(x, self.query.weight[:, : self.dim]) + prepared.query  # (B, D, T)

@@ -16,9 +16,7 @@ from extractors.i3d import I3DConfig, InceptionI3D
 from models.actfusion import ActFusion, ActFusionConfig
 
 TINY_CLASSES = ("background", "take_knife", "cut_tomato", "pour_oil", "mix")
-TINY_SPEC = ExtractorSpec(
-    name="tiny", width=0.1, window=8, rate=15.0, stride=4, short_side=32, crop=(32, 40)
-)
+TINY_SPEC = ExtractorSpec(name="tiny", width=0.1, window=8, rate=15.0, stride=4, short_side=32, crop=(32, 40))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -29,7 +27,7 @@ def one_thread() -> None:
 
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with random weights: its labels mean nothing, but they depend on the pictures and change over time."""
+    """A file with random weights: its labels mean nothing, but depend on the pictures and change in time."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = _calibrated(InceptionI3D(I3DConfig(width=TINY_SPEC.width, num_classes=len(TINY_CLASSES))))

@@ -15,10 +15,12 @@ import os
 import sys
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -120,7 +122,7 @@ def score(videos: list[Watched]) -> dict[str, float]:
     segmentation = SegmentationScore(background=(_INDEX["background"],))
     names = ("actfusion", "current", "markov")
     anticipation = {name: AnticipationScore(ALPHAS, BETAS) for name in names}
-    markov = MarkovBaseline.fit([_training_labels(seed) for seed in _BASELINE_SEEDS], len(CLASS_NAMES))
+    markov = _markov()
     for video in videos:
         segmentation.add(video.offline, video.truth)
         for alpha in ALPHAS:
@@ -144,6 +146,11 @@ def score(videos: list[Watched]) -> dict[str, float]:
     return result
 
 
+@cache
+def _markov() -> MarkovBaseline:
+    return MarkovBaseline.fit([_training_labels(seed) for seed in _BASELINE_SEEDS], len(CLASS_NAMES))
+
+
 def _training_labels(seed: int) -> Labels:
     seconds = float(np.random.default_rng([seed, 9]).uniform(65.0, 115.0))
     script = write_script(seed, seconds)
@@ -161,7 +168,7 @@ def show(console: Console, result: dict[str, float], count: int) -> None:
         table.add_column(title, justify="right")
     table.add_row(*(f"{result[key]:.1f}" for key in columns))
     console.print(table)
-    table = Table(title="anticipation, MoC: observed > horizon", title_justify="left")
+    table = Table(title="anticipation, MoC: observed > horizon", title_justify="left", box=SIMPLE, padding=0)
     table.add_column("")
     cells = [(alpha, beta) for alpha in ALPHAS for beta in BETAS]
     for alpha, beta in cells:

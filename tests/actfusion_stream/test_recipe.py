@@ -1,8 +1,9 @@
-"""The grammar of salads: what a script always has, what it may vary, and that some of the future shows early."""
+"""The grammar of salads: what a script always has, what it may vary, and how early the future shows."""
 
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 
@@ -26,7 +27,7 @@ def test_a_script_fills_its_time_exactly_and_without_holes(seconds: float):
         script = write_script(seed, seconds)
         assert script[0].start == 0.0
         assert script[-1].end == seconds
-        assert all(step.end == following.start for step, following in zip(script, script[1:], strict=False))
+        assert all(step.end == following.start for step, following in pairwise(script))
         assert all(step.end > step.start for step in script)
         assert script[0].label == script[-1].label == "background"
 
@@ -46,14 +47,16 @@ def test_work_is_done_in_an_order_that_a_kitchen_allows(seed: int):
     assert worked_on == expected, "nothing is cut or placed that was not taken"
     assert any(label in SEASONINGS for label in done)
     assert max(Counter(label for label in done if label != "background").values()) == 1
-    assert all(done.index(label) < done.index("mix_salad") for label in (*worked_on, *SEASONINGS) if label in done)
+    assert all(
+        done.index(label) < done.index("mix_salad") for label in (*worked_on, *SEASONINGS) if label in done
+    )
 
 
 def test_every_action_occurs_and_salads_differ():
     scripts = [tuple(labels(seed)) for seed in SEEDS]
     assert {label for script in scripts for label in script} == set(CLASS_NAMES)
     assert len(set(scripts)) > 60
-    assert Counter(scripts).most_common(1)[0][1] < 30
+    assert Counter(scripts).most_common(1)[0][1] < 0.15 * len(scripts)
 
 
 def test_the_same_seed_writes_the_same_script():
@@ -62,11 +65,11 @@ def test_the_same_seed_writes_the_same_script():
 
 
 def test_the_cook_shows_early():
-    """After the same action cooks go on differently, and their first action tells more than the last one alone."""
+    """After one action cooks go on in different ways; their first action tells which."""
     after, after_and_first = Counter[tuple[str, str]](), Counter[tuple[str, str, str]]()
     for seed in range(1000):
         done = labels(seed)
-        for label, following in zip(done[1:], done[2:], strict=False):
+        for label, following in pairwise(done[1:]):
             after[label, following] += 1
             after_and_first[done[1], label, following] += 1
 
