@@ -99,6 +99,7 @@ class Checkpoint:
         }
         partial = path.with_name(path.name + ".part")
         save_file(tensors, str(partial), metadata={_METADATA_KEY: json.dumps(about)})
+        partial.chmod(0o644)  # safetensors makes it private; a checkpoint is to be shared
         partial.replace(path)
 
 
@@ -195,6 +196,8 @@ def _describe(text: str) -> Checkpoint:
         raise ValueError("its class names are not a list of different names")
     if not isinstance(median, int) or median % 2 == 0 or not 1 <= median <= _MAX_MEDIAN:
         raise ValueError(f"its median is {median}; it must be an odd number from 1 to {_MAX_MEDIAN}")
+    if not isinstance(about["training"], dict):
+        raise ValueError(f"its training is {str(about['training'])[:50]!r}; it must be a JSON object")
     checkpoint = Checkpoint(
         class_names=tuple(names),
         model_config=ActFusionConfig(**about["model"]),
@@ -204,7 +207,7 @@ def _describe(text: str) -> Checkpoint:
         median=median,
         note=_printable("note", about["note"]),
         home=_printable("home", about["home"]),
-        training=dict(about["training"]),
+        training=about["training"],
     )
     _printable("extractor name", checkpoint.extractor_spec.name)
     _printable("fingerprint", checkpoint.extractor_spec.fingerprint)
@@ -212,7 +215,7 @@ def _describe(text: str) -> Checkpoint:
     for name, (lowest, highest) in _LIMITS.items():
         value = getattr(config, name)
         if (isinstance(lowest, int) and not isinstance(value, int)) or not lowest <= value <= highest:
-            raise ValueError(f"its {name} is {value}; it must be from {lowest} to {highest}")
+            raise ValueError(f"its {name} is {value!r}; it must be from {lowest} to {highest}")
     if config.time_embedding_dim % 2:
         raise ValueError(f"its time_embedding_dim is {config.time_embedding_dim}; it must be even")
     if config.sampling_steps > config.diffusion_steps:

@@ -1,7 +1,7 @@
 """The model at a tick: observed features and a masked future in, labels with confidence out.
 
-Noise belongs to the time step, not to the tick: it is drawn by absolute feature index and diffusion step, so the same
-past is denoised from the same noise at every tick, and its labels do not flicker.
+Noise belongs to the time step, not to the tick: it is drawn by absolute feature index and diffusion step, so
+the same past is denoised from the same noise at every tick, and its labels do not flicker.
 """
 
 from __future__ import annotations

@@ -30,7 +30,11 @@ def test_segments_are_plain_numbers_that_json_can_hold() -> None:
     (segment,) = segments_from_labels(
         np.array([2]), np.array([0.5], np.float32), np.array([0, 1], np.float32), NAMES
     )
-    assert [type(value) for value in (segment.label, segment.start, segment.confidence)] == [str, float, float]
+    assert [type(value) for value in (segment.label, segment.start, segment.confidence)] == [
+        str,
+        float,
+        float,
+    ]
 
 
 def test_duration() -> None:

@@ -70,7 +70,9 @@ def test_settings_that_make_no_sense_are_refused(change: dict[str, Any], said: s
 # Preparation
 
 
-@pytest.mark.parametrize("size", [(240, 320), (720, 1280), (400, 200), (32, 40), (33, 41), (1, 500), (500, 1)])
+@pytest.mark.parametrize(
+    "size", [(240, 320), (720, 1280), (400, 200), (32, 40), (33, 41), (1, 500), (500, 1)]
+)
 def test_any_picture_gets_the_size_of_the_crop(size: tuple[int, int]) -> None:
     image = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
     prepared = prepare(image, short_side=32, crop=(32, 40))
@@ -121,13 +123,13 @@ def test_features_are_those_of_the_network_on_scaled_pixels(tiny: Checkpoint, cl
         expected = network.features(pixels).numpy()
     features = tiny.extractor()(clips)
     assert (features.shape, features.dtype) == ((5, tiny.model_config.feature_dim), np.float32)
-    np.testing.assert_allclose(features, expected, atol=1e-4)
+    assert np.abs(features - expected).max() < 1e-4 * expected.max()
 
 
 def test_a_clip_has_the_same_feature_in_any_batch(tiny: Checkpoint, clips: np.ndarray) -> None:
     extractor = tiny.extractor()
     alone = np.concatenate([extractor(clips[i : i + 1]) for i in range(len(clips))])
-    np.testing.assert_allclose(extractor(clips), alone, atol=1e-5)
+    assert np.abs(extractor(clips) - alone).max() < 1e-5 * alone.max()
 
 
 # Fingerprint
@@ -152,7 +154,9 @@ def test_an_extractor_knows_the_fingerprint_of_its_weights(tiny: Checkpoint) -> 
 
 def test_weights_of_another_extractor_are_refused(tiny: Checkpoint) -> None:
     state = {**tiny.extractor_state, "logits.conv3d.bias": torch.ones(5)}
-    with pytest.raises(ValueError, match=r"^the weights of extractor tiny have fingerprint [0-9a-f]{12}, but ") as e:
+    with pytest.raises(
+        ValueError, match=r"^the weights of extractor tiny have fingerprint [0-9a-f]{12}, but "
+    ) as e:
         Extractor(tiny.extractor_spec, state)
     assert tiny.extractor_spec.fingerprint[:12] in str(e.value)
     assert "use the weights that the model was trained with" in str(e.value)
