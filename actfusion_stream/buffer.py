@@ -20,7 +20,7 @@ class FeatureBuffer:
     def __init__(self, dim: int, capacity: int) -> None:
         self.capacity = capacity
         self.first = self.end = 0
-        # Twice the room, so that what is kept lies in one piece and is moved only once per `capacity` features.
+        # Twice the room: what is kept lies in one piece, and is moved only once per `capacity` features.
         self._block = np.zeros((dim, 2 * capacity), np.float32)
         self._offset = 0  # where `first` lies in the block
 

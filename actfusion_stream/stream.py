@@ -34,9 +34,7 @@ MEMORY_SECONDS = 600.0  # what the model looks back on; older labels are kept as
 _BATCH = 16  # clips per run of the extractor: more gains nothing on a CPU
 _MAX_RATIO, _MAX_SECONDS = 10.0, 3600.0
 _MIN_TICK, _MAX_TICK = 0.04, 60.0
-_ROUNDING = (
-    0.001  # seconds; Matroska rounds times to them, and a frame at 0.333 s is in time for a tick at 1/3 s
-)
+_ROUNDING = 0.001  # seconds, to which Matroska rounds: a frame at 0.333 s is in time for a tick at 1/3 s
 _MAX_GAP = 3600.0  # seconds without a frame; more is a broken clock, and filling it could take forever
 
 

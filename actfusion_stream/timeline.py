@@ -45,8 +45,8 @@ class Tick:
             current action as far as it has gone.
         future: anticipated segments, from `observed_until` on, in order and without holes. The first one may
             go on with the current action.
-        latency_ms: milliseconds per stage that led to this tick, e.g. {"decode": .., "extract": .., "model": ..,
-            "total": ..}.
+        latency_ms: milliseconds per stage that led to this tick: "extract" and "model" for the work, "total"
+            from the arrival of its last frame.
     """
 
     seen_until: float

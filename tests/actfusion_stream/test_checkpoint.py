@@ -1,4 +1,4 @@
-"""A checkpoint runs by itself; what is none, or no sane one, is refused in one line before it costs anything."""
+"""A checkpoint runs by itself; what is none, or no sane one, is refused in one line, at no cost."""
 
 from __future__ import annotations
 

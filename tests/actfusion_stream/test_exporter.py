@@ -1,4 +1,4 @@
-"""The video is drawn and encoded beside the model; what goes wrong there comes out here, and nothing hangs."""
+"""The video is drawn and encoded beside the model; what goes wrong there comes out here; nothing hangs."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
 """The overlay: what is drawn where, at any size of picture, and at what cost."""
 
-
 import numpy as np
 import pytest
 

@@ -16,6 +16,7 @@ from actfusion_stream import stream as stream_module
 from actfusion_stream.checkpoint import load_checkpoint
 from actfusion_stream.clips import ClipGrid
 from actfusion_stream.errors import StreamError
+from actfusion_stream.predictor import Predictor
 from actfusion_stream.source import SourceInfo, open_source
 from actfusion_stream.stream import Horizon, Stream, open_stream
 from actfusion_stream.timeline import Segment, Tick
@@ -305,11 +306,27 @@ def test_labels_that_the_buffer_forgot_stay_as_they_were(
     np.testing.assert_allclose(times, PERIOD * np.arange(45 - 19, 45))
     for tick, later in pairwise(ticks):
         assert_whole(tick.past, 0.0, tick.observed_until)
+        assert tick.seen_until - tick.observed_until <= LOOKAHEAD + PERIOD
         assert_whole(later.future, later.observed_until, later.observed_until + 8 * PERIOD)
         frozen = later.observed_until - 19 * PERIOD
         for time in np.arange(PERIOD / 8, frozen, PERIOD / 4):
             assert label_at(tick.past, time) == label_at(later.past, time)
     assert_whole(segments, 0.0, 12.0)
+
+
+def test_what_the_buffer_holds_is_read_at_its_place_in_the_whole_video(
+    moving: Path, tiny_checkpoint: Path, short_memory: None
+) -> None:
+    with open_stream(moving, checkpoint=tiny_checkpoint, horizon="4s", device="cpu") as stream:
+        tick = next(tick for tick in stream if tick.seen_until >= 10)
+        features, times = stream.features()
+    checkpoint = load_checkpoint(tiny_checkpoint)
+    first = round(times[0] / PERIOD)
+    assert (first, features.shape[1]) == (37 - 19, 19)
+    prediction = Predictor(checkpoint.model(), checkpoint.median)(features, first, 15)
+    labels = [checkpoint.class_names[label] for label in prediction.labels]
+    assert [label_at(tick.past, time) for time in times] == labels[:19]
+    assert [label_at(tick.future, times[-1] + PERIOD * ahead) for ahead in range(1, 16)] == labels[19:]
 
 
 def test_memory_that_is_never_full_changes_nothing(
