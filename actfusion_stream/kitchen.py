@@ -12,12 +12,10 @@ Scene units: 320 x 240, origin top left; other sizes scale the scene and fill th
 from __future__ import annotations
 
 import argparse
-import itertools
 import math
 import sys
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -25,414 +23,36 @@ import numpy as np
 
 from actfusion_stream.arguments import OneLineParser
 from actfusion_stream.errors import StreamError
+from actfusion_stream.kitchen_canvas import (
+    HEIGHT,
+    WIDTH,
+    Canvas,
+    Color,
+    Point,
+    add,
+    blend,
+    ease,
+    mix,
+    rotate,
+    route,
+    shade,
+)
+from actfusion_stream.kitchen_things import (
+    bottle,
+    cheese,
+    cloth,
+    cucumber,
+    draw_scene,
+    knife,
+    lettuce,
+    peeler,
+    piece,
+    salad_server,
+    tomato,
+)
 from actfusion_stream.recipe import INGREDIENTS, PREPARE, SEASONINGS, label_at, write_script
 
-WIDTH, HEIGHT = 320, 240  # scene units
 KITCHEN_MARK = "actfusion-kitchen"  # the video's comment: the program knows its own kitchen by it
-
-Color = tuple[float, float, float]
-Point = tuple[float, float]
-_SHIFT = 4  # cv2 draws with 1/16 pixel precision, so that slow motion does not jump
-
-
-# ---------------------------------------------------------------------------------------- geometry and motion
-
-
-def _ease(u: float) -> float:
-    """Minimum-jerk ramp from 0 to 1, the velocity profile of a human reach (Flash & Hogan 1985)."""
-    u = min(max(u, 0.0), 1.0)
-    return u * u * u * (10.0 + u * (6.0 * u - 15.0))
-
-
-def _mix(a: Point, b: Point, u: float) -> Point:
-    return (a[0] + (b[0] - a[0]) * u, a[1] + (b[1] - a[1]) * u)
-
-
-def _blend(a: Color, b: Color, u: float) -> Color:
-    return (a[0] + (b[0] - a[0]) * u, a[1] + (b[1] - a[1]) * u, a[2] + (b[2] - a[2]) * u)
-
-
-def _shade(color: Color, factor: float) -> Color:
-    return (min(color[0] * factor, 255.0), min(color[1] * factor, 255.0), min(color[2] * factor, 255.0))
-
-
-def _turn(x: float, y: float, angle: float) -> Point:
-    c, s = math.cos(angle), math.sin(angle)
-    return (c * x - s * y, s * x + c * y)
-
-
-@lru_cache
-def _circle(corners: int) -> np.ndarray:
-    """(corners, 2) points of the unit circle, first half right of the centre's vertical, then left of it."""
-    t = np.linspace(-math.pi / 2, 1.5 * math.pi, corners, endpoint=False)
-    circle = np.stack([np.cos(t), np.sin(t)], axis=1)
-    circle.flags.writeable = False
-    return circle
-
-
-def _route(u: float, *stops: tuple[float, Point]) -> Point:
-    """Position at progress `u` on a way of eased reaches between timed stops."""
-    for (u0, p0), (u1, p1) in itertools.pairwise(stops):
-        if u < u1:
-            return _mix(p0, p1, _ease((u - u0) / max(u1 - u0, 1e-6)))
-    return stops[-1][1]
-
-
-class _Canvas:
-    """cv2 drawing in scene units, a layer at a time: first the soft shadows of the layer, then its shapes."""
-
-    def __init__(self, image: np.ndarray, scale: float, left: float, light: Point, mirror: bool) -> None:
-        self.image, self.scale = image, scale
-        self._unit = scale * (1 << _SHIFT)  # scene units to cv2's fixed point
-        self._margin = left * (1 << _SHIFT) + 0.5
-        self.light, self.mirror = np.array(light), mirror  # a left-handed cook's kitchen is the mirror image
-        self._shapes: list[tuple[np.ndarray, Color, int]] = []  # (points, color, line thickness or 0)
-        self._shadows: list[tuple[np.ndarray, int]] = []
-
-    def _pixels(self, points: np.ndarray | list[Point], lift: float = 0.0) -> np.ndarray:
-        shade = self.light * (lift * self._unit)
-        if self.mirror:
-            xy = np.asarray(points) * (-self._unit, self._unit) + (WIDTH * self._unit, 0.0)
-        else:
-            xy = np.asarray(points) * self._unit
-        return (xy + (shade + np.array((self._margin, 0.5)))).astype(np.int32)
-
-    def polygon(self, points: np.ndarray | list[Point], color: Color, lift: float = 0.0) -> None:
-        self._shapes.append((self._pixels(points), color, 0))
-        if lift:
-            self._shadows.append((self._pixels(points, lift), 0))
-
-    def line(self, points: np.ndarray | list[Point], color: Color, width: float, lift: float = 0.0) -> None:
-        thickness = max(1, round(width * self.scale))
-        self._shapes.append((self._pixels(points), color, thickness))
-        if lift:
-            self._shadows.append((self._pixels(points, lift), thickness))
-
-    def flush(self) -> None:
-        """Lay the layer drawn so far onto the image."""
-        if self._shadows:
-            shadow: np.ndarray = np.full(self.image.shape[:2], 255, np.uint8)
-            for points, thickness in self._shadows:
-                if thickness:
-                    cv2.polylines(shadow, [points], False, 150, thickness, cv2.LINE_8, _SHIFT)
-                else:
-                    cv2.fillPoly(shadow, [points], 150, cv2.LINE_8, _SHIFT)
-            width = 2 * round(2.5 * self.scale) + 1
-            shadow = cv2.blur(shadow, (width, width))
-            cv2.multiply(self.image, cv2.merge([shadow, shadow, shadow]), self.image, 1 / 255)
-        for points, color, thickness in self._shapes:
-            if thickness:
-                cv2.polylines(self.image, [points], False, color, thickness, cv2.LINE_AA, _SHIFT)
-            else:
-                cv2.fillPoly(self.image, [points], color, cv2.LINE_AA, _SHIFT)
-        self._shapes, self._shadows = [], []
-
-    def ellipse(
-        self, at: Point, rx: float, ry: float, color: Color, angle: float = 0.0, lift: float = 0.0
-    ) -> None:
-        radius = max(rx, ry) * self.scale
-        circle = _circle(12 if radius < 5 else 20 if radius < 12 else 40)
-        c, s = math.cos(angle), math.sin(angle)
-        self.polygon(circle @ np.array([[rx * c, rx * s], [-ry * s, ry * c]]) + at, color, lift)
-
-    def box(self, at: Point, w: float, h: float, color: Color, angle: float = 0.0, lift: float = 0.0) -> None:
-        corners = [(-w / 2, -h / 2), (w / 2, -h / 2), (w / 2, h / 2), (-w / 2, h / 2)]
-        self.polygon([_add(at, _turn(x, y, angle)) for x, y in corners], color, lift)
-
-    def capsule(
-        self, at: Point, length: float, r: float, color: Color, angle: float = 0.0, lift: float = 0.0
-    ) -> None:
-        half = max(length / 2 - r, 0.0)
-        round_ends = r * _circle(20)
-        round_ends[:, 0] += np.where(round_ends[:, 0] > 0, half, -half)
-        c, s = math.cos(angle), math.sin(angle)
-        self.polygon(round_ends @ np.array([[c, s], [-s, c]]) + at, color, lift)
-
-
-def _add(a: Point, b: Point) -> Point:
-    return (a[0] + b[0], a[1] + b[1])
-
-
-# ------------------------------------------------------------------------------------------------- the things
-
-
-def _cucumber(
-    c: _Canvas, at: Point, angle: float, skin: Color, peeled: float, cut: float, lift: float
-) -> None:
-    length, r = 54.0 * (1.0 - cut), 7.5
-    if length < 6.0:
-        return
-    center = _add(at, _turn(-27.0 * cut, 0.0, angle))
-    flesh = (172.0, 214.0, 142.0)
-    c.capsule(center, length, r, skin if peeled < 1 else flesh, angle, lift)
-    if 0.0 < peeled < 1.0:  # peeled from the right end
-        bare = length * peeled
-        c.capsule(_add(center, _turn((length - bare) / 2, 0.0, angle)), bare, r - 0.3, flesh, angle)
-    stripe = _shade(skin, 0.72) if peeled < 1 else _shade(flesh, 0.93)
-    for offset in (-3.4, 0.4, 3.8):
-        keep = 0.46 - peeled if peeled < 1 else 0.42
-        a, b = -0.42 * length, keep * length
-        if b > a + 2:
-            c.line([_add(center, _turn(x, offset, angle)) for x in (a, b)], stripe, 1.0)
-    gleam = [_add(center, _turn(x, -4.6, angle)) for x in (-0.36 * length, 0.3 * length)]
-    c.line(gleam, _shade(skin, 1.5), 1.0)
-    if cut > 0:
-        end = _add(center, _turn(length / 2 - 1.5, 0.0, angle))
-        c.ellipse(end, 2.4, r - 0.6, (206.0, 232.0, 176.0), angle)
-
-
-def _tomato(c: _Canvas, at: Point, angle: float, skin: Color, cut: float, lift: float) -> None:
-    if cut > 0.92:
-        return
-    if cut <= 0:
-        c.ellipse(at, 14.0, 13.2, skin, angle, lift)
-        c.ellipse(_add(at, (-4.5, -4.5)), 4.0, 2.8, _shade(skin, 1.35), -0.6)
-        for k in range(5):
-            tip = _add(at, _turn(6.0, 0.0, angle + k * 1.257))
-            c.line([at, tip], (60.0, 120.0, 45.0), 2.0)
-        return
-    keep = 14.0 - 28.0 * cut  # everything right of `keep` has been sliced off
-    t = np.linspace(0, 2 * math.pi, 40, endpoint=False)
-    x = np.minimum(14.0 * np.cos(t), keep)
-    rim = zip(x.tolist(), (13.2 * np.sin(t)).tolist(), strict=True)
-    c.polygon([_add(at, _turn(px, py, angle)) for px, py in rim], skin, lift)
-    half = 13.2 * math.sqrt(max(1 - (keep / 14.0) ** 2, 0.02))
-    face = _add(at, _turn(keep - 0.6, 0.0, angle))
-    c.ellipse(face, 2.2, half, (240.0, 150.0, 120.0), angle)
-
-
-def _cheese(c: _Canvas, at: Point, angle: float, skin: Color, cut: float, lift: float) -> None:
-    w = 38.0 * (1.0 - cut)
-    if w < 4:
-        return
-    center = _add(at, _turn(-19.0 * cut, 0.0, angle))
-    c.box(_add(center, (0.0, 2.5)), w, 24.0, _shade(skin, 0.78), angle, lift)
-    c.box(center, w, 22.0, skin, angle)
-    for x, y, r in ((-12, -5, 2.4), (-5, 5, 1.8), (4, -4, 2.0), (11, 4, 2.6)):
-        if x + r < 19.0 - 38.0 * cut + 19.0 * cut:
-            c.ellipse(_add(center, _turn(x * (1 - cut), y, angle)), r, r * 0.8, _shade(skin, 0.84), angle)
-
-
-def _lettuce(c: _Canvas, at: Point, angle: float, skin: Color, torn: float, lift: float) -> None:
-    size = 19.0 * (1.0 - 0.85 * torn)
-    if size < 6:
-        return
-    c.ellipse(at, size, size * 0.94, _shade(skin, 0.8), angle, lift)
-    for ring, (radius, n, tone) in enumerate(((0.72, 9, 0.9), (0.46, 7, 1.06), (0.18, 5, 1.22))):
-        for k in range(n):
-            p = _add(at, _turn(size * radius, 0.0, angle + ring * 0.5 + k * 2 * math.pi / n))
-            c.ellipse(p, size * 0.34, size * 0.24, _shade(skin, tone + 0.06 * (k % 2)), angle + k * 2.0)
-    c.line([_add(at, _turn(-size * 0.5, 0, angle)), at], _shade(skin, 1.5), 1.4)
-
-
-def _bottle(c: _Canvas, kind: str, at: Point, angle: float, colors: Scene, lift: float) -> None:
-    """A bottle, shaker or mill; `angle` 0 stands upright (spout to the top of the picture)."""
-
-    def place(x: float, y: float) -> Point:
-        return _add(at, _turn(x, y, angle))
-
-    quarter = angle + math.pi / 2
-    if kind == "pour_oil":  # tall, slender, dark glass, golden inside
-        c.capsule(place(0, 6), 34, 7.0, colors.glass, quarter, lift)
-        c.capsule(place(0, 9), 24, 5.2, colors.oil, quarter)
-        c.box(place(0, -13), 4.4, 14, _shade(colors.glass, 1.1), angle)
-        c.box(place(0, -20.5), 5.2, 4, (70.0, 60.0, 50.0), angle)
-        c.line([place(-4.2, 0), place(-4.2, 16)], _shade(colors.glass, 1.8), 1.2)
-    elif kind == "pour_vinegar":  # round belly, thin neck, pale stopper
-        c.ellipse(place(0, 8), 11.0, 11.0, colors.vinegar, angle, lift)
-        c.ellipse(place(-3.5, 5), 2.6, 4.2, _shade(colors.vinegar, 1.7), angle)
-        c.box(place(0, -8), 4.6, 14, _shade(colors.vinegar, 1.2), angle)
-        c.ellipse(place(0, -16), 4.0, 3.2, (226.0, 216.0, 196.0), angle)
-    elif kind == "shake_salt":  # squat and white, steel cap with holes
-        c.box(place(0, 4), 14, 20, colors.salt, angle, lift)
-        c.box(place(0, 7), 10, 10, _shade(colors.salt, 0.9), angle)
-        c.ellipse(place(0, -7), 7.0, 4.0, (150.0, 154.0, 160.0), angle)
-        for x in (-3.0, 0.0, 3.0):
-            c.ellipse(place(x, -7.5), 0.8, 0.8, (50.0, 50.0, 55.0), angle)
-    else:  # pepper mill: turned wood with a knob
-        c.capsule(place(0, 10), 18, 6.2, colors.mill, quarter, lift)
-        c.box(place(0, 0), 6.0, 12, _shade(colors.mill, 0.85), angle)
-        c.ellipse(place(0, -8), 7.4, 5.4, _shade(colors.mill, 1.12), angle)
-        c.ellipse(place(0, -14), 2.6, 2.6, (190.0, 190.0, 196.0), angle)
-
-
-def _knife(c: _Canvas, at: Point, angle: float, colors: Scene, lift: float) -> None:
-    """`at` is the grip; the blade points along `angle`."""
-    blade = [_turn(x, y, angle) for x, y in ((6, -4.5), (30, -4.5), (40, 1.0), (38, 3.0), (6, 3.0))]
-    c.polygon([_add(at, p) for p in blade], (206.0, 210.0, 216.0), lift)
-    c.line([_add(at, _turn(x, 2.4, angle)) for x in (8, 37)], (240.0, 243.0, 247.0), 1.0)
-    c.capsule(_add(at, _turn(-3, 0, angle)), 22, 3.2, colors.handle, angle, lift)
-
-
-def _peeler(c: _Canvas, at: Point, angle: float, colors: Scene, lift: float) -> None:
-    """A Y-peeler: a short handle that forks and holds a crosswise blade."""
-    fork = _add(at, _turn(8, 0, angle))
-    for side in (-6.5, 6.5):
-        c.line([fork, _add(at, _turn(18, side, angle))], colors.handle, 3.0, lift)
-    c.line([_add(at, _turn(18, s, angle)) for s in (-7.5, 7.5)], (214.0, 218.0, 224.0), 2.6, lift)
-    c.capsule(_add(at, _turn(-2, 0, angle)), 24, 3.4, colors.handle, angle, lift)
-
-
-def _server(c: _Canvas, at: Point, angle: float, colors: Scene, fork: bool, lift: float) -> None:
-    """A wooden salad spoon or fork; `at` is the grip, the bowl of the spoon lies along `angle`."""
-    c.line([_add(at, _turn(x, 0, angle)) for x in (-10, 26)], colors.spoon, 3.2, lift)
-    c.ellipse(_add(at, _turn(31, 0, angle)), 8.5, 5.8, colors.spoon, angle, lift)
-    c.ellipse(_add(at, _turn(31, 0, angle)), 5.5, 3.4, _shade(colors.spoon, 0.86), angle)
-    if fork:
-        for y in (-2.0, 2.0):
-            c.line([_add(at, _turn(x, y, angle)) for x in (33, 41)], _shade(colors.spoon, 0.55), 1.6)
-
-
-def _cloth(c: _Canvas, at: Point, angle: float, color: Color, lift: float) -> None:
-    top, bottom = [(-17, -11), (-6, -13), (6, -10), (17, -12)], [(16, 12), (4, 10), (-8, 13), (-17, 10)]
-    hem = [*top, (18, 0), *bottom, (-15, 0)]
-    c.polygon([_add(at, _turn(x, y, angle)) for x, y in hem], color, lift)
-    for y in (-6.0, 0.0, 6.0):
-        c.line([_add(at, _turn(x, y, angle)) for x in (-14, 15)], _shade(color, 0.8), 1.2)
-
-
-def _piece(c: _Canvas, name: str, at: Point, angle: float, size: float, scene: Scene) -> None:
-    """One bit of a prepared ingredient."""
-    if name == "cucumber":
-        c.ellipse(at, 5.6 * size, 5.0 * size, (196.0, 228.0, 164.0), angle)
-        c.ellipse(at, 3.0 * size, 2.6 * size, (222.0, 240.0, 196.0), angle)
-    elif name == "tomato":
-        skin = scene.skins["tomato"]
-        wedge = [(-5.6, 2.6), (-3.4, -2.0), (0, -3.6), (3.4, -2.0), (5.6, 2.6)]
-        c.polygon([_add(at, _turn(x * size, y * size, angle)) for x, y in wedge], skin)
-        c.line([_add(at, _turn(x * size, 1.6 * size, angle)) for x in (-4, 4)], (246.0, 170.0, 130.0), 1.4)
-    elif name == "cheese":
-        skin = scene.skins["cheese"]
-        c.box(_add(at, (0.5, 0.9)), 6.4 * size, 6.4 * size, _shade(skin, 0.76), angle)
-        c.box(at, 6.0 * size, 6.0 * size, skin, angle)
-    else:
-        skin = scene.skins["lettuce"]
-        c.ellipse(at, 6.8 * size, 3.8 * size, skin, angle)
-        c.ellipse(_add(at, _turn(1.6, 1.0, angle)), 3.6 * size, 2.2 * size, _shade(skin, 1.25), angle + 0.7)
-
-
-# -------------------------------------------------------------------------------------------------- the scene
-
-
-@dataclass
-class Scene:
-    """Everything a seed decides about how this kitchen looks and how this cook moves."""
-
-    board: Point
-    bowl: Point
-    plate: Point
-    spots: dict[str, Point]  # where each ingredient, seasoning and tool lies
-    skins: dict[str, Color]
-    worktop: Color
-    worktop_kind: int
-    wood: Color
-    bowl_color: Color
-    plate_color: Color
-    glass: Color
-    oil: Color
-    vinegar: Color
-    salt: Color
-    mill: Color
-    handle: Color
-    spoon: Color
-    cloth: Color
-    sleeve: Color
-    hand: Color
-    hand_size: float
-    sleeve_reach: float
-    finger_width: float
-    pace: float
-    light: Point
-    warmth: Color
-    exposure: float
-    slope: Point
-    noise: float
-    jitter: float
-    mirror: bool
-    pieces: np.ndarray = field(repr=False)  # (64, 3) fixed random numbers in [0, 1) for scattered bits
-
-
-def _near(rng: np.random.Generator, color: Color, spread: float = 14.0) -> Color:
-    r, g, b = np.clip(np.array(color) + rng.normal(0.0, spread, 3), 12, 245)
-    return (float(r), float(g), float(b))
-
-
-def _choice(rng: np.random.Generator, colors: list[Color], spread: float = 10.0) -> Color:
-    return _near(rng, colors[int(rng.integers(len(colors)))], spread)
-
-
-def draw_scene(seed: int, ingredients: tuple[str, ...]) -> Scene:
-    """Draw the looks of a kitchen: where things lie, colours, light, hands and camera."""
-    rng = np.random.default_rng([seed, 2])
-
-    def about(x: float, y: float, spread: float = 4.0) -> Point:
-        dx, dy = rng.normal(0.0, spread / 2, 2).clip(-spread, spread)
-        return (x + float(dx), y + float(dy))
-
-    shelf = [about(34 + 47 * i, 40, 4.0) for i in range(4)]
-    spots = dict(zip((str(name) for name in rng.permutation(INGREDIENTS)), shelf, strict=True))
-    spots = {name: spot for name, spot in spots.items() if name in ingredients}
-    rack = [about(216 + 27 * i, 38, 3.0) for i in range(4)]
-    spots |= dict(zip((str(name) for name in rng.permutation(SEASONINGS)), rack, strict=True))
-    tools = [about(24, 128), about(26, 176)] if rng.random() < 0.5 else [about(26, 176), about(24, 128)]
-    spots |= {"knife": tools[0], "peeler": tools[1]}
-    spots |= {"spoon": about(190, 186, 3.0), "fork": about(203, 190, 3.0), "cloth": about(58, 214, 5.0)}
-    tan = rng.random()
-    return Scene(
-        board=about(118, 140, 6.0),
-        bowl=about(240, 126, 5.0),
-        plate=about(284, 203, 4.0),
-        spots=spots,
-        skins={
-            "cucumber": _near(rng, (62, 118, 52), 12),
-            "tomato": _choice(rng, [(206, 52, 40), (216, 78, 40), (188, 40, 48), (222, 120, 44)], 8),
-            "cheese": _choice(rng, [(244, 226, 160), (240, 236, 220), (236, 196, 104)], 8),
-            "lettuce": _choice(rng, [(122, 176, 74), (98, 160, 72), (150, 186, 92)], 8),
-        },
-        worktop=_choice(
-            rng,
-            [
-                (196, 192, 186),
-                (120, 124, 130),
-                (170, 140, 108),
-                (208, 200, 180),
-                (92, 108, 118),
-                (150, 96, 70),
-            ],
-        ),
-        worktop_kind=int(rng.integers(3)),
-        wood=_choice(rng, [(198, 158, 104), (168, 118, 72), (222, 190, 140), (226, 226, 222)], 10),
-        bowl_color=_choice(
-            rng, [(228, 226, 220), (110, 150, 180), (196, 120, 90), (90, 96, 104), (216, 196, 120)]
-        ),
-        plate_color=_choice(rng, [(238, 238, 234), (206, 222, 232), (236, 214, 196)], 6),
-        glass=_choice(rng, [(52, 84, 48), (70, 92, 60), (84, 84, 60)], 8),
-        oil=_choice(rng, [(214, 178, 56), (196, 190, 80)], 8),
-        vinegar=_choice(rng, [(92, 38, 34), (70, 40, 60), (120, 54, 30)], 8),
-        salt=_choice(rng, [(234, 234, 236), (222, 226, 214), (200, 214, 226)], 6),
-        mill=_choice(rng, [(112, 70, 40), (74, 48, 34), (150, 100, 60)], 8),
-        handle=_choice(rng, [(44, 44, 48), (120, 60, 40), (180, 52, 48), (50, 90, 130), (230, 228, 220)], 8),
-        spoon=_choice(rng, [(206, 164, 108), (160, 108, 66), (188, 140, 84)], 8),
-        cloth=_choice(rng, [(222, 222, 226), (108, 156, 190), (214, 150, 120), (226, 206, 110)], 10),
-        sleeve=_choice(
-            rng,
-            [(60, 80, 130), (150, 60, 64), (232, 230, 224), (58, 60, 66), (96, 134, 96), (204, 170, 90)],
-            14,
-        ),
-        hand=_blend((240.0, 198.0, 166.0), (112.0, 72.0, 50.0), float(tan)),
-        hand_size=float(rng.uniform(0.88, 1.14)),
-        sleeve_reach=float(rng.uniform(0.35, 0.86)),
-        finger_width=float(rng.uniform(3.8, 5.4)),
-        pace=float(rng.uniform(0.84, 1.18)),
-        light=(float(rng.uniform(-0.8, 0.8)), float(rng.uniform(0.3, 1.0))),
-        warmth=_near(rng, (122, 122, 122), 7),
-        exposure=float(rng.uniform(0.86, 1.12)),
-        slope=(float(rng.uniform(-0.22, 0.22)), float(rng.uniform(-0.18, 0.18))),
-        noise=float(rng.uniform(1.5, 6.0)),
-        jitter=float(rng.uniform(0.0, 1.3)),
-        mirror=bool(rng.random() < 0.5),
-        pieces=rng.random((64, 3)),
-    )
 
 
 # ------------------------------------------------------------------------------------------------ the actions
@@ -520,8 +140,8 @@ class Kitchen:
         """What is being done at `time` seconds."""
         return label_at(self.script, time)
 
-    def _canvas(self, image: np.ndarray) -> _Canvas:
-        return _Canvas(image, self._scale, self._left, self.scene.light, self.scene.mirror)
+    def _canvas(self, image: np.ndarray) -> Canvas:
+        return Canvas(image, self._scale, self._left, self.scene.light, self.scene.mirror)
 
     def _base_layers(self) -> tuple[np.ndarray, np.ndarray]:
         """What never moves: worktop and board as a picture, and the light as a gain map (128 = unchanged)."""
@@ -539,10 +159,10 @@ class Kitchen:
             image = np.clip(np.array(s.worktop, np.float32) + grain[..., None], 0, 255).astype(np.uint8)
             canvas = self._canvas(image)
             canvas.box(s.board, 122, 80, s.wood, lift=4.0)
-            canvas.box(s.board, 116, 74, _shade(s.wood, 1.06))
+            canvas.box(s.board, 116, 74, shade(s.wood, 1.06))
             for y in rng.uniform(-34, 34, 9):
-                tone = _shade(s.wood, float(rng.uniform(0.88, 1.0)))
-                grain_line = [_add(s.board, at) for at in ((-56, y), (0, y + 1.5), (56, y))]
+                tone = shade(s.wood, float(rng.uniform(0.88, 1.0)))
+                grain_line = [add(s.board, at) for at in ((-56, y), (0, y + 1.5), (56, y))]
                 canvas.line(grain_line, tone, 1.2)
             canvas.flush()
             x, y = np.meshgrid(np.linspace(-1, 1, w), np.linspace(-1, 1, h))
@@ -573,28 +193,28 @@ class Kitchen:
     def _done(self, index: int, label: str) -> bool:
         return any(step.label == label for step in self.script[:index])
 
-    def _draw_dishes(self, c: _Canvas, index: int, m: Moment) -> None:
+    def _draw_dishes(self, c: Canvas, index: int, m: Moment) -> None:
         s = self.scene
         c.ellipse(s.plate, 31, 31, s.plate_color, lift=3.0)
-        c.ellipse(s.plate, 22, 22, _shade(s.plate_color, 0.95))
+        c.ellipse(s.plate, 22, 22, shade(s.plate_color, 0.95))
         c.ellipse(s.bowl, 42, 41, s.bowl_color, lift=6.0)
-        c.ellipse(s.bowl, 38, 37, _shade(s.bowl_color, 0.72))
-        c.ellipse(_add(s.bowl, (1.5, 2.0)), 33, 32, _shade(s.bowl_color, 0.84))
+        c.ellipse(s.bowl, 38, 37, shade(s.bowl_color, 0.72))
+        c.ellipse(add(s.bowl, (1.5, 2.0)), 33, 32, shade(s.bowl_color, 0.84))
         dressed = [name for name in ("pour_oil", "pour_vinegar") if self._done(index, name)]
         for name in dressed:
             color, where = (s.oil, (6, 6)) if name == "pour_oil" else (s.vinegar, (-6, 8))
-            c.ellipse(_add(s.bowl, where), 17, 14, _blend(color, s.bowl_color, 0.45))
+            c.ellipse(add(s.bowl, where), 17, 14, blend(color, s.bowl_color, 0.45))
         for k, (name, at, angle) in enumerate(self._salad(index, m.stir)):
             if k / 56 >= 0.9 * m.served:
-                _piece(c, name, at, angle, 1.15, s)
+                piece(c, name, at, angle, 1.15, s)
             else:  # served: the same bit, on the plate
                 x, y = (at[0] - s.bowl[0]) * 0.58, (at[1] - s.bowl[1]) * 0.58
-                _piece(c, name, _add(s.plate, (x, y)), angle, 1.1, s)
+                piece(c, name, add(s.plate, (x, y)), angle, 1.1, s)
         for k, name in enumerate(("shake_salt", "grind_pepper")):
             if self._done(index, name) and m.served < 0.5:
                 color = (245.0, 245.0, 245.0) if k == 0 else (40.0, 34.0, 30.0)
                 for u, v, w in s.pieces[:18]:
-                    p = _add(s.bowl, _turn(27 * math.sqrt(u), 0.0, 6.283 * (v + 0.31 * k + w)))
+                    p = add(s.bowl, rotate(27 * math.sqrt(u), 0.0, 6.283 * (v + 0.31 * k + w)))
                     c.ellipse(p, 0.8, 0.8, color)
 
     def _salad(self, index: int, stir: float) -> list[tuple[str, Point, float]]:
@@ -607,15 +227,15 @@ class Kitchen:
                 u, v, w = self.scene.pieces[(16 * i + k) % 64]
                 heap = 2 * math.pi * i / max(len(names), 1)  # heaps that stirring spreads out
                 r = 27.0 * math.sqrt(u)
-                x, y = _turn(r, 0.0, 2 * math.pi * v)
-                x, y = _mix((x * 0.62 + 11 * math.cos(heap), y * 0.62 + 11 * math.sin(heap)), (x, y), mixed)
+                x, y = rotate(r, 0.0, 2 * math.pi * v)
+                x, y = mix((x * 0.62 + 11 * math.cos(heap), y * 0.62 + 11 * math.sin(heap)), (x, y), mixed)
                 turn = stir * (0.55 + 0.45 * w)
-                bits.append((name, _add(self.scene.bowl, _turn(x, y, turn)), 6.28 * w + turn))
+                bits.append((name, add(self.scene.bowl, rotate(x, y, turn)), 6.28 * w + turn))
         if mixed > 0.3:
             bits = bits[::3] + bits[1::3] + bits[2::3]
         return bits
 
-    def _draw_things(self, c: _Canvas, index: int, m: Moment) -> None:
+    def _draw_things(self, c: Canvas, index: int, m: Moment) -> None:
         s = self.scene
         label = self.script[index].label
         for name in ("cloth", "knife", "peeler", "spoon", "fork", *SEASONINGS):
@@ -624,29 +244,29 @@ class Kitchen:
         crumbs = sum(self._done(index, f"place_{name}_into_bowl") for name in INGREDIENTS)
         for k in range(round(7 * crumbs * m.crumbs)):
             u, v, w = s.pieces[(k + 20) % 64]
-            at = _add(s.board, (100 * (u - 0.5), 56 * (v - 0.5)))
-            c.ellipse(at, 1.1, 0.8, _shade((150.0, 160.0, 100.0), 0.7 + 0.6 * w))
+            at = add(s.board, (100 * (u - 0.5), 56 * (v - 0.5)))
+            c.ellipse(at, 1.1, 0.8, shade((150.0, 160.0, 100.0), 0.7 + 0.6 * w))
         for name in INGREDIENTS:
             if name not in s.spots or self._done(index, f"place_{name}_into_bowl"):
                 continue
             if name in m.held or label == f"place_{name}_into_bowl":
                 continue
             taken = self._done(index, f"take_{name}")
-            at = _add(s.board, (4.0, 0.0)) if taken else s.spots[name]
+            at = add(s.board, (4.0, 0.0)) if taken else s.spots[name]
             work = PREPARE[name][-1]
             cut = m.cut if label == work else float(self._done(index, work))
             peeled = m.peeled if label == "peel_cucumber" else float(self._done(index, "peel_cucumber"))
             self._draw_ingredient(c, name, at, 0.0 if taken else 0.35, peeled, cut, 2.5)
             if taken and cut > 0:
                 for at_piece, angle in self._pile(name, cut):
-                    _piece(c, name, at_piece, angle, 1.0, s)
+                    piece(c, name, at_piece, angle, 1.0, s)
         for name, at, angle in m.scattered:
             if name == "peel":
                 skin = s.skins["cucumber"]
-                curl = [_add(at, _turn(x, 2.2 * math.sin(x / 2.2), angle)) for x in range(-7, 8, 2)]
-                c.line(curl, _shade(skin, 1.1), 2.4)
+                curl = [add(at, rotate(x, 2.2 * math.sin(x / 2.2), angle)) for x in range(-7, 8, 2)]
+                c.line(curl, shade(skin, 1.1), 2.4)
             else:
-                _piece(c, name, at, angle, 1.0, s)
+                piece(c, name, at, angle, 1.0, s)
 
     def _pile(self, name: str, cut: float) -> list[tuple[Point, float]]:
         """Where the bits cut so far lie on the board, in the order they fall."""
@@ -655,46 +275,46 @@ class Kitchen:
         bits = []
         for u, v, w in self.scene.pieces[:count]:
             spread = (18 + 22 * u) if name != "lettuce" else 20 * u - 10
-            bits.append((_add(self.scene.board, (spread - offset * 0.2 - 12, 30 * (v - 0.5) + 4)), 6.28 * w))
+            bits.append((add(self.scene.board, (spread - offset * 0.2 - 12, 30 * (v - 0.5) + 4)), 6.28 * w))
         return bits
 
     def _draw_ingredient(
-        self, c: _Canvas, name: str, at: Point, angle: float, peeled: float, cut: float, lift: float
+        self, c: Canvas, name: str, at: Point, angle: float, peeled: float, cut: float, lift: float
     ) -> None:
         skin = self.scene.skins[name]
         if name == "cucumber":
-            _cucumber(c, at, angle, skin, peeled, cut, lift)
+            cucumber(c, at, angle, skin, peeled, cut, lift)
         elif name == "tomato":
-            _tomato(c, at, angle, skin, cut, lift)
+            tomato(c, at, angle, skin, cut, lift)
         elif name == "cheese":
-            _cheese(c, at, angle, skin, cut, lift)
+            cheese(c, at, angle, skin, cut, lift)
         else:
-            _lettuce(c, at, angle, skin, cut, lift)
+            lettuce(c, at, angle, skin, cut, lift)
 
-    def _draw_thing(self, c: _Canvas, name: str, at: Point, angle: float, lift: float) -> None:
+    def _draw_thing(self, c: Canvas, name: str, at: Point, angle: float, lift: float) -> None:
         s = self.scene
         if name == "knife":
-            _knife(c, at, angle, s, lift)
+            knife(c, at, angle, s, lift)
         elif name == "peeler":
-            _peeler(c, at, angle, s, lift)
+            peeler(c, at, angle, s, lift)
         elif name in ("spoon", "fork"):
-            _server(c, at, angle, s, name == "fork", lift)
+            salad_server(c, at, angle, s, name == "fork", lift)
         elif name == "cloth":
-            _cloth(c, at, angle, s.cloth, lift)
+            cloth(c, at, angle, s.cloth, lift)
         elif name in SEASONINGS:
-            _bottle(c, name, at, angle, s, lift)
+            bottle(c, name, at, angle, s, lift)
 
-    def _draw_hands(self, c: _Canvas, m: Moment) -> None:
+    def _draw_hands(self, c: Canvas, m: Moment) -> None:
         s = self.scene
         if m.falling:
             kind, start, end, time = m.falling
             if kind in ("pour_oil", "pour_vinegar"):
-                c.line([start, _add(end, (0.5, -2.0)), end], s.oil if kind == "pour_oil" else s.vinegar, 2.0)
+                c.line([start, add(end, (0.5, -2.0)), end], s.oil if kind == "pour_oil" else s.vinegar, 2.0)
             else:
                 color = (248.0, 248.0, 248.0) if kind == "shake_salt" else (36.0, 30.0, 28.0)
                 for k, (u, v, w) in enumerate(s.pieces[:12]):
                     fall = (w + 2.1 * time + k * 0.083) % 1.0
-                    p = _mix(start, _add(end, (22 * (u - 0.5), 18 * (v - 0.5))), fall)
+                    p = mix(start, add(end, (22 * (u - 0.5), 18 * (v - 0.5))), fall)
                     c.ellipse(p, 1.0, 1.0, color)
         for name, (at, angle) in m.held.items():
             if name in INGREDIENTS:
@@ -702,19 +322,19 @@ class Kitchen:
             else:
                 self._draw_thing(c, name, at, angle, 7.0)
         for name, at, angle in m.carried:
-            _piece(c, name, at, angle, 1.0, s)
+            piece(c, name, at, angle, 1.0, s)
         self._draw_arm(c, m.left, -1.0)
         self._draw_arm(c, m.right, 1.0)
 
-    def _draw_arm(self, c: _Canvas, hand: Hand, side: float) -> None:
+    def _draw_arm(self, c: Canvas, hand: Hand, side: float) -> None:
         s = self.scene
         size = s.hand_size
         shoulder = (WIDTH / 2 - 32 + side * 58, HEIGHT + 62.0)
         reach = (hand.at[0] - shoulder[0], hand.at[1] - shoulder[1])
         distance = math.hypot(*reach)
         forward = math.atan2(reach[1], reach[0])
-        wrist = _add(hand.at, _turn(-9 * size, 0.0, forward))
-        elbow = _add(_mix(shoulder, wrist, 0.5), _turn(0.0, side * max(46.0 - 0.14 * distance, 6.0), forward))
+        wrist = add(hand.at, rotate(-9 * size, 0.0, forward))
+        elbow = add(mix(shoulder, wrist, 0.5), rotate(0.0, side * max(46.0 - 0.14 * distance, 6.0), forward))
         t = np.linspace(0, 1, 10)[:, None]
         axis = (1 - t) ** 2 * np.array(shoulder) + 2 * t * (1 - t) * np.array(elbow) + t**2 * np.array(wrist)
         normal = np.gradient(axis, axis=0)
@@ -730,12 +350,12 @@ class Kitchen:
         sleeve(0.0, round(s.sleeve_reach * 9) / 9, 22.0, 9.6, s.sleeve, 8.0)
         self._draw_hand(c, hand, forward + hand.turn, side, size)
 
-    def _draw_hand(self, c: _Canvas, hand: Hand, angle: float, side: float, size: float) -> None:
+    def _draw_hand(self, c: Canvas, hand: Hand, angle: float, side: float, size: float) -> None:
         s = self.scene
-        dark = _shade(s.hand, 0.8)
+        dark = shade(s.hand, 0.8)
 
         def at(x: float, y: float) -> Point:
-            return _add(hand.at, _turn(x * size, y * size * side, angle))
+            return add(hand.at, rotate(x * size, y * size * side, angle))
 
         length = 15.0 * (1.0 - 0.62 * hand.curl)
         thumb = [at(-5, -7), at(3, -12 + 2 * hand.curl), at(5 + 0.4 * length, -10 + 6 * hand.curl)]
@@ -746,7 +366,7 @@ class Kitchen:
             c.line([at(4, y), at(6 + reach, spread)], dark, s.finger_width + 1.0, 7.0)
             c.line([at(4, y), at(6 + reach, spread)], s.hand, s.finger_width)
         c.ellipse(hand.at, 10.5 * size, 9.6 * size, s.hand, angle, 7.0)
-        c.ellipse(at(-1, 1), 7.0 * size, 6.4 * size, _shade(s.hand, 1.05), angle)
+        c.ellipse(at(-1, 1), 7.0 * size, 6.4 * size, shade(s.hand, 1.05), angle)
         for y in (-5.6, -1.9, 1.9, 5.4):
             c.line([at(5.6, y - 1.2), at(6.6, y + 1.2)], dark, 1.0)
 
@@ -763,14 +383,14 @@ class Kitchen:
         if self._done(index, "serve_salad"):
             m.served = 1.0
         sway = 0.8 * _wave(time, 0.31), 0.8 * _wave(time + 1.7, 0.23)  # nobody holds quite still
-        m.left.at, m.right.at = _add(m.left.at, sway), _add(m.right.at, (sway[1], sway[0]))
+        m.left.at, m.right.at = add(m.left.at, sway), add(m.right.at, (sway[1], sway[0]))
         return m
 
     def _perform(self, label: str, u: float, t: float, left: Hand, right: Hand) -> Moment:
         verb, _, thing = label.partition("_")
         rest = Moment(
-            Hand(_route(u, (0.0, left.at), (0.5, _LEFT_REST)), 0.35),
-            Hand(_route(u, (0.0, right.at), (0.5, _RIGHT_REST)), 0.35),
+            Hand(route(u, (0.0, left.at), (0.5, _LEFT_REST)), 0.35),
+            Hand(route(u, (0.0, right.at), (0.5, _RIGHT_REST)), 0.35),
         )
         if verb == "take":
             return self._take(rest, thing, u, right)
@@ -796,39 +416,39 @@ class Kitchen:
 
     @property
     def _work(self) -> Point:
-        return _add(self.scene.board, (4.0, 0.0))
+        return add(self.scene.board, (4.0, 0.0))
 
     def _take(self, m: Moment, name: str, u: float, right: Hand) -> Moment:
         spot, work = self.scene.spots[name], self._work
-        away = _add(work, (34, 34))
+        away = add(work, (34, 34))
         stops = ((0.0, right.at), (0.26, spot), (0.36, spot), (0.8, work), (0.88, work), (1.0, away))
-        grasp = _ease((u - 0.24) / 0.1) * (1 - _ease((u - 0.84) / 0.1))
-        m.right = Hand(_route(u, *stops), 0.15 + 0.55 * grasp)
+        grasp = ease((u - 0.24) / 0.1) * (1 - ease((u - 0.84) / 0.1))
+        m.right = Hand(route(u, *stops), 0.15 + 0.55 * grasp)
         if u >= 0.32:
-            m.held[name] = (m.right.at, 0.35 * (1 - _ease((u - 0.36) / 0.4))) if u < 0.86 else (work, 0.0)
+            m.held[name] = (m.right.at, 0.35 * (1 - ease((u - 0.36) / 0.4))) if u < 0.86 else (work, 0.0)
         return m
 
     def _with_tool(self, m: Moment, tool: str, u: float, right: Hand, grip: Point, angle: float) -> None:
         """Reach for a tool, work with it at `grip`, put it back."""
         spot = self.scene.spots[tool]
-        away = _add(spot, (22, 14))
+        away = add(spot, (22, 14))
         stops = ((0.0, right.at), (0.11, spot), (0.2, grip), (0.86, grip), (0.95, spot), (1.0, away))
-        m.right = Hand(_route(u, *stops) if not 0.2 <= u < 0.86 else grip, 0.75)
+        m.right = Hand(route(u, *stops) if not 0.2 <= u < 0.86 else grip, 0.75)
         if 0.11 <= u < 0.95:
-            raised = _ease((u - 0.11) / 0.09) * (1 - _ease((u - 0.86) / 0.09))
+            raised = ease((u - 0.11) / 0.09) * (1 - ease((u - 0.86) / 0.09))
             lying = _LYING.get(tool, 0.0)
             m.held[tool] = (m.right.at, lying + (angle - lying) * raised)
 
     def _peel(self, m: Moment, u: float, t: float, left: Hand, right: Hand) -> Moment:
         work = self._work
         stroke = _wave(t, 1.15 * self.scene.pace)
-        blade = _add(work, (3 + 20 * stroke, -1.0 + 1.5 * math.cos(7.2 * t)))
-        self._with_tool(m, "peeler", u, right, _add(blade, _turn(18, 0, 0.35)), math.pi + 0.35)
+        blade = add(work, (3 + 20 * stroke, -1.0 + 1.5 * math.cos(7.2 * t)))
+        self._with_tool(m, "peeler", u, right, add(blade, rotate(18, 0, 0.35)), math.pi + 0.35)
         m.peeled = min(max((u - 0.22) / 0.62, 0.0), 1.0)
-        m.left = Hand(_route(u, (0.0, left.at), (0.18, _add(work, (-31, 4)))), 0.6)
+        m.left = Hand(route(u, (0.0, left.at), (0.18, add(work, (-31, 4)))), 0.6)
         for k in range(int(m.peeled * 6.99)):
             x, y, w = self.scene.pieces[k + 40]
-            m.scattered.append(("peel", _add(self.scene.board, (84 * (x - 0.5), 20 + 12 * y)), 3 * w))
+            m.scattered.append(("peel", add(self.scene.board, (84 * (x - 0.5), 20 + 12 * y)), 3 * w))
         return m
 
     def _cut(self, m: Moment, name: str, u: float, t: float, left: Hand, right: Hand) -> Moment:
@@ -839,7 +459,7 @@ class Kitchen:
         chop = _wave(t, 2.1 * self.scene.pace)
         self._with_tool(m, "knife", u, right, (face + 2, work[1] + 24 + 6 * chop), -math.pi / 2 - 0.1)
         hold = max(face - 15, work[0] - half - 12)
-        m.left = Hand(_route(u, (0.0, left.at), (0.16, (hold, work[1] + 5))), 0.72)
+        m.left = Hand(route(u, (0.0, left.at), (0.16, (hold, work[1] + 5))), 0.72)
         return m
 
     def _tear(self, m: Moment, u: float, t: float, left: Hand, right: Hand) -> Moment:
@@ -848,75 +468,75 @@ class Kitchen:
         pull = 11 + 9 * (1 + _wave(t, 0.95 * self.scene.pace)) * (0.14 < u < 0.9)
         twist = 0.35 * _wave(t, 0.95 * self.scene.pace)
         for hand, before, side in ((m.left, left, -1), (m.right, right, 1)):
-            spot = _add(work, (side * pull, 4 + side * 3 * twist))
-            hand.at = _route(u, (0.0, before.at), (0.14, spot)) if u < 0.14 else spot
+            spot = add(work, (side * pull, 4 + side * 3 * twist))
+            hand.at = route(u, (0.0, before.at), (0.14, spot)) if u < 0.14 else spot
             hand.curl, hand.turn = 0.68, side * twist
         if 0.16 < u < 0.9:
             for side in (-1, 1):
-                m.carried.append(("lettuce", _add(work, (side * (pull - 6), 0.0)), side * 0.8))
+                m.carried.append(("lettuce", add(work, (side * (pull - 6), 0.0)), side * 0.8))
         return m
 
     def _place(self, m: Moment, name: str, u: float, left: Hand, right: Hand) -> Moment:
         work, bowl = self._work, self.scene.bowl
-        gather = 30 - 15 * _ease((u - 0.16) / 0.12) + 16 * _ease((u - 0.58) / 0.12)
-        center = _route(u, (0.0, work), (0.3, work), (0.56, bowl))
+        gather = 30 - 15 * ease((u - 0.16) / 0.12) + 16 * ease((u - 0.58) / 0.12)
+        center = route(u, (0.0, work), (0.3, work), (0.56, bowl))
         for hand, before, side, home in ((m.left, left, -1, _LEFT_REST), (m.right, right, 1, _RIGHT_REST)):
-            spot = _add(center, (side * gather, 7.0))
-            hand.at = _route(u, (0.0, before.at), (0.15, spot)) if u < 0.15 else spot
+            spot = add(center, (side * gather, 7.0))
+            hand.at = route(u, (0.0, before.at), (0.15, spot)) if u < 0.15 else spot
             if u > 0.74:
-                hand.at = _mix(spot, home, 0.8 * _ease((u - 0.74) / 0.26))
+                hand.at = mix(spot, home, 0.8 * ease((u - 0.74) / 0.26))
             hand.curl, hand.turn = 0.25, -side * 0.5
         pile = self._pile(name, 1.0)
-        together = _ease((u - 0.16) / 0.12)
+        together = ease((u - 0.16) / 0.12)
         for k, (at, angle) in enumerate(pile):
-            near = _turn(9 * math.sqrt(self.scene.pieces[k, 0]), 0.0, 2.4 * k)
+            near = rotate(9 * math.sqrt(self.scene.pieces[k, 0]), 0.0, 2.4 * k)
             if u < 0.3:
-                m.scattered.append((name, _mix(at, _add(work, near), together), angle))
+                m.scattered.append((name, mix(at, add(work, near), together), angle))
             elif u < 0.6:
-                m.carried.append((name, _add(center, near), angle))
+                m.carried.append((name, add(center, near), angle))
             else:  # let go: they spread into the bowl
-                m.scattered.append((name, _add(bowl, _turn(near[0] * 1.6, near[1] * 1.6, 0.3)), angle))
+                m.scattered.append((name, add(bowl, rotate(near[0] * 1.6, near[1] * 1.6, 0.3)), angle))
         return m
 
     def _pour(self, m: Moment, name: str, u: float, t: float, right: Hand) -> Moment:
         spot, bowl = self.scene.spots[name], self.scene.bowl
         pouring = 0.32 <= u < 0.8
-        over = _add(bowl, (25.0, -14.0))
+        over = add(bowl, (25.0, -14.0))
         if name.startswith("pour"):
             tilt = -1.95
-            over = _add(over, _turn(8, 0, 3.2 * self.scene.pace * t))
+            over = add(over, rotate(8, 0, 3.2 * self.scene.pace * t))
         else:
             tilt = -2.35
-            over = _add(over, (1.5 * _wave(t, 1.1), 6.5 * _wave(t, 2.3 * self.scene.pace)))
+            over = add(over, (1.5 * _wave(t, 1.1), 6.5 * _wave(t, 2.3 * self.scene.pace)))
         stops = ((0.0, right.at), (0.13, spot), (0.18, spot), (0.32, over), (0.8, over), (0.92, spot))
-        grip = over if pouring else _route(u, *stops, (1.0, _add(spot, (-8, 30))))
+        grip = over if pouring else route(u, *stops, (1.0, add(spot, (-8, 30))))
         m.right = Hand(grip, 0.72, -0.25)
-        lean = tilt * _ease((u - 0.2) / 0.14) * (1 - _ease((u - 0.78) / 0.12))
+        lean = tilt * ease((u - 0.2) / 0.14) * (1 - ease((u - 0.78) / 0.12))
         if 0.15 <= u < 0.92:
-            m.held[name] = (_add(grip, _turn(0.0, -5.0, lean)), lean)
+            m.held[name] = (add(grip, rotate(0.0, -5.0, lean)), lean)
         if 0.36 <= u < 0.78:
-            spout = _add(grip, _turn(0.0, -27.0 if name.startswith("pour") else -15.0, lean))
-            m.falling = (name, spout, _add(spout, (-3.0, 17.0)), t)
+            spout = add(grip, rotate(0.0, -27.0 if name.startswith("pour") else -15.0, lean))
+            m.falling = (name, spout, add(spout, (-3.0, 17.0)), t)
         return m
 
     def _grind(self, m: Moment, name: str, u: float, t: float, left: Hand, right: Hand) -> Moment:
         spot, bowl = self.scene.spots[name], self.scene.bowl
         twist = _wave(t, 1.4 * self.scene.pace)
-        over = _add(bowl, (4.0 + 4 * _wave(t, 0.3), -8.0))
+        over = add(bowl, (4.0 + 4 * _wave(t, 0.3), -8.0))
         at_work = 0.34 <= u < 0.8
         stops = ((0.0, right.at), (0.14, spot), (0.18, spot), (0.32, over), (0.8, over), (0.92, spot))
-        at = over if at_work else _route(u, *stops, (1.0, _add(spot, (-8, 30))))
-        m.right = Hand(_add(at, (3 + 2.5 * twist * at_work, -6)), 0.8, 0.55 * twist * at_work)
-        hold = _add(over, (-5.0, 18.0))
-        m.left = Hand(_route(u, (0.0, left.at), (0.34, hold), (0.8, hold), (1.0, _LEFT_REST)), 0.7)
+        at = over if at_work else route(u, *stops, (1.0, add(spot, (-8, 30))))
+        m.right = Hand(add(at, (3 + 2.5 * twist * at_work, -6)), 0.8, 0.55 * twist * at_work)
+        hold = add(over, (-5.0, 18.0))
+        m.left = Hand(route(u, (0.0, left.at), (0.34, hold), (0.8, hold), (1.0, _LEFT_REST)), 0.7)
         if 0.16 <= u < 0.92:
             m.held[name] = (at, 0.25 * twist * at_work)
         if 0.4 <= u < 0.78:
-            m.falling = (name, _add(over, (0, 18)), _add(over, (2.0, 30.0)), t)
+            m.falling = (name, add(over, (0, 18)), add(over, (2.0, 30.0)), t)
         return m
 
     def _wipe(self, m: Moment, u: float, t: float, right: Hand) -> Moment:
-        at = _add(
+        at = add(
             self.scene.board,
             (38 * _wave(t, 0.85 * self.scene.pace), -24 + 48 * min(max((u - 0.2) / 0.6, 0), 1)),
         )
@@ -929,8 +549,8 @@ class Kitchen:
         bowl = self.scene.bowl
         m.stir = _stirred(u, t / max(u, 1e-6))
         for hand, before, tool, side in ((m.left, left, "fork", -1), (m.right, right, "spoon", 1)):
-            circle = _turn(11.0, 0.0, 2 * math.pi * 0.8 * self.scene.pace * t + (0 if side > 0 else math.pi))
-            grip = _add(_add(bowl, (side * 17.0, 30.0)), circle)
+            circle = rotate(11.0, 0.0, 2 * math.pi * 0.8 * self.scene.pace * t + (0 if side > 0 else math.pi))
+            grip = add(add(bowl, (side * 17.0, 30.0)), circle)
             angle = -math.pi / 2 - side * 0.5
             side_moment = Moment(m.left, m.right)
             self._with_tool(side_moment, tool, u, before, grip, angle)
@@ -943,17 +563,17 @@ class Kitchen:
         trips = 3
         trip = min(max((u - 0.2) / 0.66, 0.0), 0.9999) * trips
         phase = trip % 1.0
-        way = _ease(phase / 0.5) if phase < 0.5 else 1 - _ease((phase - 0.55) / 0.45)
-        head = _mix(bowl, plate, way)
+        way = ease(phase / 0.5) if phase < 0.5 else 1 - ease((phase - 0.55) / 0.45)
+        head = mix(bowl, plate, way)
         angle = -math.pi / 2 - 0.75
-        self._with_tool(m, "spoon", u, right, _add(head, _turn(-30, 0, angle)), angle)
-        hold = _add(bowl, (-36, 20))
-        m.left = Hand(_route(u, (0.0, left.at), (0.2, hold), (0.9, hold), (1.0, _LEFT_REST)), 0.5)
+        self._with_tool(m, "spoon", u, right, add(head, rotate(-30, 0, angle)), angle)
+        hold = add(bowl, (-36, 20))
+        m.left = Hand(route(u, (0.0, left.at), (0.2, hold), (0.9, hold), (1.0, _LEFT_REST)), 0.5)
         m.served = (math.floor(trip) + (phase > 0.5)) / trips
         if 0.2 <= u < 0.86 and 0.02 < phase < 0.5:
             for k in range(3):
                 names = [s.label[6:-10] for s in self.script if s.label.startswith("place_")]
-                m.carried.append((names[k % len(names)], _add(head, _turn(3.5, 0, 2.1 * k)), 1.3 * k))
+                m.carried.append((names[k % len(names)], add(head, rotate(3.5, 0, 2.1 * k)), 1.3 * k))
         return m
 
 
