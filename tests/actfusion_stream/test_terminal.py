@@ -103,7 +103,7 @@ def test_a_camera_has_no_end() -> None:
 def test_the_current_action_with_confidence_and_since_when() -> None:
     lines = view()
     i = lines.index(line_with(lines, "NOW"))
-    assert lines[i] == " NOW  86 %  for 0:21, since 0:20"
+    assert lines[i] == " NOW  86 %  for 0:21, since 0:20, 0.5 s behind"
     assert lines[i + 1].startswith(" ▗▄▖▖ ▖▄▄▖")  # CUT
 
 
