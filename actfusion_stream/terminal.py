@@ -242,7 +242,8 @@ class TerminalView:
             current = self._tick.current
             label, color = spoken(current.label), self._color(current)
             behind = self._tick.seen_until - self._tick.observed_until  # the look-ahead of the features
-            since = f"for {clock(self._time - current.start)}, since {clock(current.start)}, {behind:.1f} s behind"
+            lasted = clock(self._time - current.start)
+            since = f"for {lasted}, since {clock(current.start)}, {behind:.1f} s behind"
             caption = Text.assemble(("NOW", _BOLD), f"  {percent(current.confidence)}  ", (since, _DIM))
         big = big_text(label, width) or ["", label, ""][:HEIGHT]
         return [_line(caption, width), *(_line(Text(row, _style(color) + _BOLD), width) for row in big)]
