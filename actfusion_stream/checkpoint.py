@@ -20,7 +20,7 @@ from torch import Tensor
 from actfusion_stream.errors import StreamError
 from extractors.extractor import Extractor, ExtractorSpec
 from extractors.i3d import I3DConfig, InceptionI3D
-from models.actfusion import ActFusion, ActFusionConfig, Decoder, Encoder
+from models.actfusion import ActFusion, ActFusionConfig, Decoder, Encoder, reconstruction_head
 
 FORMAT = "actfusion-stream checkpoint 1"
 _METADATA_KEY = "actfusion_stream"
@@ -54,10 +54,11 @@ class Checkpoint:
         class_names: name of each class index.
         model_config: sizes and settings of the ActFusion.
         model_state: its weights.
-        extractor_spec: what the features were that it was trained on.
+        extractor_spec: what the features were that it was trained on; None if they came from files, so that
+            only files like those can be fed to it.
         extractor_state: weights of that extractor.
-        median: odd number of feature steps of the median filter that each class's probabilities go through
-            before the argmax; 1 for none.
+        median: feature steps of the median filter that each class's probabilities go through before the
+            argmax; 1 for none.
         note: a warning to show beside everything the model says, "" if none is needed.
         home: comment tag of the videos for which `note` is not needed, "" if there are none.
         training: how it was trained and what it scored, for the reader.
@@ -66,7 +67,7 @@ class Checkpoint:
     class_names: tuple[str, ...]
     model_config: ActFusionConfig
     model_state: dict[str, Tensor]
-    extractor_spec: ExtractorSpec
+    extractor_spec: ExtractorSpec | None
     extractor_state: dict[str, Tensor]
     median: int = 1
     note: str = ""
@@ -80,7 +81,16 @@ class Checkpoint:
         return model.eval().to(device)
 
     def extractor(self, device: str | torch.device = "cpu") -> Extractor:
-        """The extractor, checked against its fingerprint."""
+        """The extractor, checked against its fingerprint.
+
+        Raises:
+            ValueError: there is none, or it is another one than the fingerprint says.
+        """
+        if self.extractor_spec is None:
+            raise ValueError(
+                "it was trained on features from files and brings no extractor, so it cannot watch a video; "
+                "python -m tools.evaluate runs it on such files"
+            )
         return Extractor(self.extractor_spec, self.extractor_state, device)
 
     def save(self, path: Path) -> None:
@@ -91,7 +101,7 @@ class Checkpoint:
             "format": FORMAT,
             "class_names": self.class_names,
             "model": asdict(self.model_config),
-            "extractor": self.extractor_spec.to_json(),
+            "extractor": self.extractor_spec and self.extractor_spec.to_json(),
             "median": self.median,
             "note": self.note,
             "home": self.home,
@@ -194,23 +204,24 @@ def _describe(text: str) -> Checkpoint:
         or len({_printable("class name", n) for n in names}) < len(names)
     ):
         raise ValueError("its class names are not a list of different names")
-    if not isinstance(median, int) or median % 2 == 0 or not 1 <= median <= _MAX_MEDIAN:
-        raise ValueError(f"its median is {median}; it must be an odd number from 1 to {_MAX_MEDIAN}")
+    if not isinstance(median, int) or not 1 <= median <= _MAX_MEDIAN:
+        raise ValueError(f"its median is {median}; it must be a number from 1 to {_MAX_MEDIAN}")
     if not isinstance(about["training"], dict):
         raise ValueError(f"its training is {str(about['training'])[:50]!r}; it must be a JSON object")
     checkpoint = Checkpoint(
         class_names=tuple(names),
         model_config=ActFusionConfig(**about["model"]),
         model_state={},
-        extractor_spec=ExtractorSpec.from_json(about["extractor"]),
+        extractor_spec=ExtractorSpec.from_json(about["extractor"]) if about["extractor"] else None,
         extractor_state={},
         median=median,
         note=_printable("note", about["note"]),
         home=_printable("home", about["home"]),
         training=about["training"],
     )
-    _printable("extractor name", checkpoint.extractor_spec.name)
-    _printable("fingerprint", checkpoint.extractor_spec.fingerprint)
+    if checkpoint.extractor_spec is not None:
+        _printable("extractor name", checkpoint.extractor_spec.name)
+        _printable("fingerprint", checkpoint.extractor_spec.fingerprint)
     config = checkpoint.model_config
     for name, (lowest, highest) in _LIMITS.items():
         value = getattr(config, name)
@@ -238,22 +249,26 @@ def _printable(what: str, text: object) -> str:
 
 def _expected_shapes(checkpoint: Checkpoint, found: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
     """Name and shape of every tensor that the description asks for, without allocating any."""
-    bias = found.get("extractor.logits.conv3d.bias", ())
-    i3d = I3DConfig(width=checkpoint.extractor_spec.width, num_classes=bias[0] if bias else 1)
-    config = checkpoint.model_config
+    config, spec = checkpoint.model_config, checkpoint.extractor_spec
     # In parts: a whole ActFusion would draw its mask token, for which torch imports for a second.
     with torch.device("meta"):
-        networks = {
+        networks: dict[str, torch.nn.Module] = {
             "model.encoder": Encoder(config),
             "model.decoder": Decoder(config),
-            "extractor": InceptionI3D(i3d),
         }
+        if config.reconstruction:
+            networks["model.reconstruct"] = reconstruction_head(config)
+        if spec is not None:
+            bias = found.get("extractor.logits.conv3d.bias", ())
+            networks["extractor"] = InceptionI3D(
+                I3DConfig(width=spec.width, num_classes=bias[0] if bias else 1)
+            )
     shapes = {
         f"{prefix}.{name}": tuple(tensor.shape)
         for prefix, network in networks.items()
         for name, tensor in network.state_dict().items()
     }
-    return {"model.mask_token": (1, config.feature_dim, 1), **shapes}
+    return {"model.mask_token": (1, config.mask_token_dim, 1), **shapes}
 
 
 def _check_shapes(found: dict[str, tuple[int, ...]], expected: dict[str, tuple[int, ...]]) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast, get_args
 
 import torch
 import torch.nn.functional as F
@@ -25,6 +25,11 @@ from models.diffusion import CosineSchedule, ddim_times
 INPUT = -1  # in `conditioning_layers`: the masked input features
 PREDICTION = -2  # in `conditioning_layers`: the encoder's softmaxed prediction
 MAX_DISTANCE = 100  # the attention's position bias does not tell larger distances apart
+MAX_POSITION = 10_000  # steps beyond share the last absolute position
+
+MaskToken = Literal["learned", "zero"]
+MaskAt = Literal["encoder", "decoder"]
+Position = Literal["none", "bias", "embedding", "absolute"]
 
 NoiseSource = Callable[[int, tuple[int, int, int]], Tensor]
 
@@ -47,6 +52,13 @@ class ActFusionConfig:
         diffusion_steps: steps S of the schedule.
         sampling_steps: DDIM steps of `sample`.
         eta: fresh noise of DDIM, from 0 (none) to 1 (as ancestral sampling).
+        mask_token: what stands in for invisible steps: a learned vector, or zeros (Table 5).
+        mask_at: where it does: in the encoder's input; or in the decoder's conditioning, with an encoder
+            that reads nothing but the visible steps, side by side (Table 5).
+        position: what attention knows of distance (Table S2): nothing; a learned bias per distance; a learned
+            vector per distance, added to the keys; or a learned vector per time step, added to the inputs of
+            encoder and decoder.
+        reconstruction: a head that predicts the features of invisible steps, for training only (Table S4).
     """
 
     feature_dim: int = 2048
@@ -67,6 +79,10 @@ class ActFusionConfig:
     diffusion_steps: int = 1000
     sampling_steps: int = 25
     eta: float = 1.0
+    mask_token: MaskToken = "learned"
+    mask_at: MaskAt = "encoder"
+    position: Position = "bias"
+    reconstruction: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "conditioning_layers", tuple(self.conditioning_layers))  # JSON gives lists
@@ -74,6 +90,11 @@ class ActFusionConfig:
             if getattr(self, name) % 2 == 0:
                 raise ValueError(
                     f"{name} is {getattr(self, name)}; a dilated kernel has a centre, so it must be odd"
+                )
+        for name, kind in (("mask_token", MaskToken), ("mask_at", MaskAt), ("position", Position)):
+            if getattr(self, name) not in get_args(kind):
+                raise ValueError(
+                    f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(get_args(kind))}"
                 )
         beyond = [i for i in self.conditioning_layers if not PREDICTION <= i < self.encoder_layers]
         if beyond or not self.conditioning_layers:
@@ -88,6 +109,11 @@ class ActFusionConfig:
         width = {INPUT: self.feature_dim, PREDICTION: self.num_classes}
         return sum(width.get(i, self.encoder_dim) for i in self.conditioning_layers)
 
+    @property
+    def mask_token_dim(self) -> int:
+        """Channels of the mask token."""
+        return self.feature_dim if self.mask_at == "encoder" else self.conditioning_dim
+
 
 class ActFusion(nn.Module):
     """The encoder, the decoder, and the sampler that joins them.
@@ -99,19 +125,30 @@ class ActFusion(nn.Module):
         super().__init__()
         self.config = config
         self.schedule = CosineSchedule(config.diffusion_steps)
-        self.mask_token = nn.Parameter(0.02 * torch.randn(1, config.feature_dim, 1))
+        token = torch.zeros(1, config.mask_token_dim, 1)
+        if config.mask_token == "learned":
+            self.mask_token = nn.Parameter(token.normal_(std=0.02))
+        else:
+            self.register_buffer("mask_token", token)
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
+        if config.reconstruction:
+            self.reconstruct = reconstruction_head(config)
 
-    def encode(self, features: Tensor, visible: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def encode(
+        self, features: Tensor, visible: Tensor | None = None, lengths: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Read the features once: a first prediction, and what the decoder is conditioned on.
 
         Args:
             features: (B, C, T) float.
             visible: (B, T) bool, False where the mask token replaces the features; None sees everything.
+            lengths: (B,) int, steps of each video; what lies beyond is padding, which changes nothing before
+                it. None where all fill T.
 
         Returns:
-            The encoder's logits (B, K, T) and the conditioning (B, E, T).
+            The encoder's logits (B, K, T) and the conditioning (B, E, T). With mask tokens at the decoder the
+            encoder says nothing of invisible steps: their logits are 0.
 
         Raises:
             ValueError: the features are not (B, C, T) with the configured C, or `visible` is not (B, T).
@@ -121,27 +158,48 @@ class ActFusion(nn.Module):
                 f"features have shape {tuple(features.shape)}; "
                 f"this model reads (B, {self.config.feature_dim}, T)"
             )
-        if visible is not None:
-            if visible.shape != (features.shape[0], features.shape[2]):
-                raise ValueError(
-                    f"visible has shape {tuple(visible.shape)}; features of shape {tuple(features.shape)} "
-                    f"need ({features.shape[0]}, {features.shape[2]})"
-                )
-            features = torch.where(visible[:, None], features, self.mask_token)  # (B, C, T)
-        return self.encoder(features)
+        valid = valid_steps(lengths, features.shape[2])
+        if visible is None:
+            return self.encoder(features, valid)
+        if visible.shape != (features.shape[0], features.shape[2]):
+            raise ValueError(
+                f"visible has shape {tuple(visible.shape)}; features of shape {tuple(features.shape)} "
+                f"need ({features.shape[0]}, {features.shape[2]})"
+            )
+        if self.config.mask_at == "decoder":
+            return self._encode_visible(features, visible if valid is None else visible & valid)
+        return self.encoder(torch.where(visible[:, None], features, self.mask_token), valid)
 
-    def decode(self, noisy: Tensor, step: Tensor, conditioning: Tensor) -> Tensor:
+    def _encode_visible(self, features: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode the visible steps alone, then put them back between mask tokens, as a masked autoencoder."""
+        order = visible.int().argsort(dim=1, descending=True, stable=True)  # (B, T) visible steps first
+        back = order.argsort(dim=1)
+        packed = features.gather(2, order[:, None].expand_as(features))  # (B, C, T)
+        counted = valid_steps(visible.sum(dim=1), features.shape[2])
+        logits, conditioning = self.encoder(packed, counted, order)
+        logits = logits.gather(2, back[:, None].expand_as(logits))  # (B, K, T)
+        conditioning = conditioning.gather(2, back[:, None].expand_as(conditioning))  # (B, E, T)
+        return (
+            torch.where(visible[:, None], logits, 0.0),
+            torch.where(visible[:, None], conditioning, self.mask_token.to(conditioning)),
+        )
+
+    def decode(
+        self, noisy: Tensor, step: Tensor, conditioning: Tensor, lengths: Tensor | None = None
+    ) -> Tensor:
         """Denoise labels once.
 
         Args:
             noisy: (B, K, T) float in [0, 1], noisy labels.
             step: (B,) int, diffusion step of each.
             conditioning: (B, E, T) float, from `encode`.
+            lengths: (B,) int, as for `encode`.
 
         Returns:
             (B, K, T) logits of the clean labels.
         """
-        return self.decoder(noisy, self.decoder.embed(step), self.decoder.prepare(conditioning))
+        valid = valid_steps(lengths, noisy.shape[2])
+        return self.decoder(noisy, self.decoder.embed(step), self.decoder.prepare(conditioning, valid))
 
     def to_signal(self, labels: Tensor) -> Tensor:
         """Map labels or probabilities in [0, 1] to the range [-scale, scale] of the diffusion."""
@@ -160,6 +218,7 @@ class ActFusion(nn.Module):
         noise: NoiseSource | Tensor | None = None,
         sampling_steps: int | None = None,
         eta: float | None = None,
+        lengths: Tensor | None = None,
     ) -> Tensor:
         """Segment the visible steps and anticipate the others, by DDIM from noise.
 
@@ -173,6 +232,7 @@ class ActFusion(nn.Module):
                 i-th step (the last step adds none). None draws them from torch's global generator.
             sampling_steps: DDIM steps; None takes the configuration's.
             eta: fresh noise of DDIM; None takes the configuration's.
+            lengths: (B,) int, as for `encode`.
 
         Returns:
             (B, K, T) probabilities.
@@ -190,8 +250,8 @@ class ActFusion(nn.Module):
         shape = (features.shape[0], self.config.num_classes, features.shape[2])
         draw = _noise_source(noise, features)
 
-        _, conditioning = self.encode(features, visible)
-        prepared = self.decoder.prepare(conditioning)
+        _, conditioning = self.encode(features, visible, lengths)
+        prepared = self.decoder.prepare(conditioning, valid_steps(lengths, features.shape[2]))
         embeddings = self.decoder.embed(
             torch.tensor([step for step, _ in times], device=features.device)
         )  # (steps, D)
@@ -207,6 +267,13 @@ class ActFusion(nn.Module):
         return probabilities
 
 
+def valid_steps(lengths: Tensor | None, total: int) -> Tensor | None:
+    """(B, total) bool, True within each video of `lengths` (B,) int; None where nothing is padded."""
+    if lengths is None or bool((lengths == total).all()):
+        return None
+    return torch.arange(total, device=lengths.device) < lengths[:, None]
+
+
 def _noise_source(noise: NoiseSource | Tensor | None, like: Tensor) -> NoiseSource:
     """See `ActFusion.sample`."""
     if noise is None:
@@ -214,6 +281,15 @@ def _noise_source(noise: NoiseSource | Tensor | None, like: Tensor) -> NoiseSour
     if isinstance(noise, Tensor):
         return lambda i, shape: noise[i]
     return noise
+
+
+def reconstruction_head(config: ActFusionConfig) -> nn.Sequential:
+    """From the conditioning (B, E, T) back to features (B, C, T). Source: ActFusion, Sec. E."""
+    return nn.Sequential(
+        nn.Conv1d(config.conditioning_dim, config.encoder_dim, 1),
+        nn.ReLU(),
+        nn.Conv1d(config.encoder_dim, config.feature_dim, 1),
+    )
 
 
 class Encoder(nn.Module):
@@ -226,18 +302,27 @@ class Encoder(nn.Module):
         self.drop_channels = nn.Dropout1d(config.channel_dropout)
         self.drop_steps = nn.Dropout1d(config.time_dropout)
         self.project_in = nn.Conv1d(config.feature_dim, dim, 1)
+        self.position = _absolute_positions(config, dim)
         self.layers = nn.ModuleList(
-            DilatedLayer(dim, kernel, 2**i, config.encoder_dropout) for i in range(config.encoder_layers)
+            DilatedLayer(dim, kernel, 2**i, config.encoder_dropout, position=config.position)
+            for i in range(config.encoder_layers)
         )
         self.project_out = nn.Conv1d(dim, config.num_classes, 1)
 
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, features: Tensor, valid: Tensor | None = None, position: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """`position` (B, T) int is where each step lies in its video, if not where it lies here."""
         x = self.drop_channels(features)  # (B, C, T)
         x = self.drop_steps(x.transpose(1, 2)).transpose(1, 2)
         x = self.project_in(x)  # (B, D, T)
+        if self.position is not None:
+            if position is None:
+                position = torch.arange(x.shape[2], device=x.device)
+            x = x + self.position(position.clamp(max=MAX_POSITION - 1)).transpose(-1, -2)
         outputs = {INPUT: features}
         for i, layer in enumerate(cast(Iterable[DilatedLayer], self.layers)):
-            x = outputs[i] = layer(x, layer.prepare(x.shape[2]))
+            x = outputs[i] = layer(x, layer.prepare(x.shape[2], valid=valid))
         logits = self.project_out(x)  # (B, K, T)
         outputs[PREDICTION] = logits.softmax(dim=1)
         return logits, torch.cat([outputs[i] for i in self.conditioning_layers], dim=1)
@@ -253,8 +338,9 @@ class Decoder(nn.Module):
         self.time_mlp = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
         self.time_out = nn.Linear(width, dim)
         self.project_in = nn.Conv1d(config.num_classes, dim, 1)
+        self.position = _absolute_positions(config, dim)
         self.layers = nn.ModuleList(
-            DilatedLayer(dim, kernel, 2**i, config.decoder_dropout, config.conditioning_dim)
+            DilatedLayer(dim, kernel, 2**i, config.decoder_dropout, config.conditioning_dim, config.position)
             for i in range(config.decoder_layers)
         )
         self.project_out = nn.Conv1d(dim, config.num_classes, 1)
@@ -264,18 +350,25 @@ class Decoder(nn.Module):
         waves = sinusoidal_embedding(step, self.width).to(self.time_out.weight)  # (N, width)
         return self.time_out(self.time_mlp(waves))
 
-    def prepare(self, conditioning: Tensor) -> list[Prepared]:
+    def prepare(self, conditioning: Tensor, valid: Tensor | None = None) -> list[Prepared]:
         """What the layers need of the conditioning (B, E, T); the same for every diffusion step."""
         return [
-            layer.prepare(conditioning.shape[2], conditioning)
+            layer.prepare(conditioning.shape[2], conditioning, valid)
             for layer in cast(Iterable[DilatedLayer], self.layers)
         ]
 
     def forward(self, noisy: Tensor, embedding: Tensor, prepared: list[Prepared]) -> Tensor:
         x = self.project_in(noisy) + embedding[:, :, None]  # (B, D, T)
+        if self.position is not None:
+            position = torch.arange(x.shape[2], device=x.device).clamp(max=MAX_POSITION - 1)
+            x = x + self.position(position).transpose(0, 1)
         for layer, context in zip(self.layers, prepared, strict=True):
             x = layer(x, context)
         return self.project_out(x)  # (B, K, T)
+
+
+def _absolute_positions(config: ActFusionConfig, dim: int) -> nn.Embedding | None:
+    return nn.Embedding(MAX_POSITION, dim) if config.position == "absolute" else None
 
 
 def sinusoidal_embedding(step: Tensor, width: int) -> Tensor:
@@ -299,8 +392,9 @@ class Prepared(NamedTuple):
 
     query: Tensor  # (B, D, T) or (D, 1)
     key: Tensor  # (B, D, T) or (D, 1)
-    score: Tensor  # (J, T)
-    inside: Tensor  # (J, T) float, 1 where the tap lies within the video
+    score: Tensor  # (J, T), or (B, J, T) where videos are padded
+    inside: Tensor  # of the same shape, float, 1 where the tap lies within the video
+    valid: Tensor | None  # (B, 1, T) float, 1 within the video; None where nothing is padded
 
 
 class DilatedLayer(nn.Module):
@@ -316,10 +410,17 @@ class DilatedLayer(nn.Module):
         dilation: steps from one tap to the next.
         dropout: rate on the input, and separately on the conditioning.
         conditioning_dim: channels E, 0 for none.
+        position: see `ActFusionConfig`.
     """
 
     def __init__(
-        self, dim: int, kernel: int, dilation: int, dropout: float, conditioning_dim: int = 0
+        self,
+        dim: int,
+        kernel: int,
+        dilation: int,
+        dropout: float,
+        conditioning_dim: int = 0,
+        position: Position = "bias",
     ) -> None:
         super().__init__()
         self.dim, self.kernel, self.dilation = dim, kernel, dilation
@@ -329,11 +430,17 @@ class DilatedLayer(nn.Module):
         self.key = nn.Conv1d(dim + conditioning_dim, dim, 1)
         self.value = nn.Conv1d(dim, dim, 1)
         # Tap j reads entry min(j · dilation, MAX_DISTANCE); deep layers share one entry among their far taps.
-        self.position_bias = nn.Parameter(torch.zeros(MAX_DISTANCE + 1))
+        if position == "bias":
+            self.position_bias = nn.Parameter(torch.zeros(MAX_DISTANCE + 1))
+        if position == "embedding":
+            self.position_embedding = nn.Parameter(0.02 * torch.randn(MAX_DISTANCE + 1, dim))
+        self.position = position
         self.norm = nn.InstanceNorm1d(dim)
         self.feed_forward = nn.Sequential(nn.Conv1d(dim, dim, 1), nn.ReLU(), nn.Conv1d(dim, dim, 1))
 
-    def prepare(self, length: int, conditioning: Tensor | None = None) -> Prepared:
+    def prepare(
+        self, length: int, conditioning: Tensor | None = None, valid: Tensor | None = None
+    ) -> Prepared:
         """Everything that does not depend on the layer's input, so that a sampler computes it once.
 
         A 1x1 convolution of [x, E] is W_x x + (W_E E + b); the bracket is constant over the diffusion steps,
@@ -342,19 +449,27 @@ class DilatedLayer(nn.Module):
         Args:
             length: T.
             conditioning: (B, E, T) float, None in the encoder.
+            valid: (B, T) bool, False where a video is padded; None where none is.
         """
         if conditioning is not None:
             conditioning = self.dropout(conditioning)
         query = self._constant_part(self.query, conditioning)
         key = self._constant_part(self.key, conditioning)
 
-        tap = torch.arange(self.kernel, device=query.device)[:, None]  # (J, 1)
-        position = (
-            torch.arange(length, device=query.device) + (tap - self.kernel // 2) * self.dilation
-        )  # (J, T)
-        inside = ((position >= 0) & (position < length)).to(query.dtype)
-        bias = self.position_bias[(tap * self.dilation).clamp(max=MAX_DISTANCE)]  # (J, 1)
-        return Prepared(query, key, bias / math.sqrt(self.dim) + torch.log(inside + 1e-6), inside)
+        within = torch.ones(1, length, device=query.device) if valid is None else valid
+        weight = within.to(query.dtype)[:, None]  # (B, 1, T)
+        inside = _taps(weight, self.kernel, self.dilation)[:, 0]  # (B, J, T)
+        if valid is None:
+            inside = inside[0]  # (J, T)
+        score = torch.log(inside + 1e-6)
+        if self.position == "bias":
+            score = score + self.position_bias[self._distance()][:, None] / math.sqrt(self.dim)
+        return Prepared(query, key, score, inside, None if valid is None else weight)
+
+    def _distance(self) -> Tensor:
+        """(J,) int: how far each tap is from the first one, as the position tables count it."""
+        tap = torch.arange(self.kernel, device=self.conv.weight.device)
+        return (tap * self.dilation).clamp(max=MAX_DISTANCE)
 
     def _constant_part(self, projection: nn.Conv1d, conditioning: Tensor | None) -> Tensor:
         bias = cast(Tensor, projection.bias)[:, None]  # (D, 1)
@@ -364,16 +479,30 @@ class DilatedLayer(nn.Module):
 
     def forward(self, x: Tensor, prepared: Prepared) -> Tensor:
         dropped = self.dropout(x)  # (B, D, T)
+        if prepared.valid is not None:
+            dropped = dropped * prepared.valid  # beyond its end, a video is as empty as beyond T
         mixed = self.conv(dropped) + self.attention(dropped, prepared)
-        # One step alone is its own mean: normalised it is 0. Torch refuses to say so.
-        normalised = self.norm(mixed) if mixed.shape[2] > 1 else torch.zeros_like(mixed)
-        return x + self.feed_forward(normalised)
+        return x + self.feed_forward(self._normalise(mixed, prepared.valid))
+
+    def _normalise(self, x: Tensor, valid: Tensor | None) -> Tensor:
+        """Instance norm over the steps of each video."""
+        if valid is None:
+            # One step alone is its own mean: normalised it is 0. Torch refuses to say so.
+            return self.norm(x) if x.shape[2] > 1 else torch.zeros_like(x)
+        count = valid.sum(dim=2, keepdim=True).clamp(min=1)  # (B, 1, 1)
+        centred = x - (x * valid).sum(dim=2, keepdim=True) / count
+        variance = (centred.square() * valid).sum(dim=2, keepdim=True) / count
+        return centred * (variance + self.norm.eps).rsqrt()
 
     def attention(self, x: Tensor, prepared: Prepared) -> Tensor:
         query = F.conv1d(x, self.query.weight[:, : self.dim]) + prepared.query  # (B, D, T)
         key = F.conv1d(x, self.key.weight[:, : self.dim]) + prepared.key
-        scores = TapDot.apply(query, key, self.kernel, self.dilation) / math.sqrt(self.dim)  # (B, J, T)
-        weights = (scores + prepared.score).softmax(dim=1) * prepared.inside
+        if prepared.valid is not None:
+            key = key * prepared.valid
+        scores = TapDot.apply(query, key, self.kernel, self.dilation)  # (B, J, T)
+        if self.position == "embedding":
+            scores = scores + torch.einsum("bdt,jd->bjt", query, self.position_embedding[self._distance()])
+        weights = (scores / math.sqrt(self.dim) + prepared.score).softmax(dim=1) * prepared.inside
         return TapMix.apply(weights, self.value(x), self.dilation)  # (B, D, T)
 
 

@@ -7,6 +7,7 @@ MS-TCN's, the boundary loss DiffAct's.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -15,26 +16,38 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 
-from models.actfusion import ActFusion
+from models.actfusion import ActFusion, valid_steps
 
 _MAX_JUMP = 16.0  # the smoothing loss no longer cares by how much a real transition jumps
 _CLASS_COUNT_OFFSET = 10  # keeps the weight of a class that never occurs finite
 
 
+Steps = Literal["all", "observed", "future"]
+
+
 @dataclass(frozen=True)
 class LossConfig:
-    """Weights of the losses; the defaults are those of the 50 Salads release.
+    """Weights of the losses, 0 for one that is off; the defaults are those of the 50 Salads release.
 
     Attributes:
-        cross_entropy, smoothing: weights, the same for encoder and decoder.
-        boundary: weight of the boundary loss, of the decoder only.
+        encoder_cross_entropy, encoder_smoothing, encoder_boundary: weights of the encoder's losses.
+        decoder_cross_entropy, decoder_smoothing, decoder_boundary: weights of the decoder's losses.
+        encoder_steps, decoder_steps: where these losses count: on all steps, on the observed (visible) ones,
+            or on the future (masked) ones (Table 3).
+        reconstruction: weight of the squared error of masked features, where the model has such a head.
         soft_label_sigma: feature steps by which a Gaussian softens the targets of the cross entropy, which
             then has no class weights; None for hard targets.
     """
 
-    cross_entropy: float = 0.5
-    smoothing: float = 0.1
-    boundary: float = 0.1
+    encoder_cross_entropy: float = 0.5
+    encoder_smoothing: float = 0.1
+    encoder_boundary: float = 0.0
+    decoder_cross_entropy: float = 0.5
+    decoder_smoothing: float = 0.1
+    decoder_boundary: float = 0.1
+    encoder_steps: Steps = "all"
+    decoder_steps: Steps = "all"
+    reconstruction: float = 1.0
     soft_label_sigma: float | None = None
 
 
@@ -48,70 +61,107 @@ def training_losses(
     noise: Tensor,
     config: LossConfig,
     class_weights: Tensor | None = None,
+    lengths: Tensor | None = None,
+    scored: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """Run encoder and decoder once, on labels noised to a diffusion step, and measure both.
+
+    Every loss is a mean over the steps of a video, and then over the videos, so that a padded batch gives
+    what its videos give one by one.
 
     Args:
         model: in training mode, or in eval mode to leave dropout off.
         features: (B, C, T) float.
-        labels: (B, T) int64.
+        labels: (B, T) int64; padding may hold any class.
         boundary: (B, T) float in [0, 1], from `soft_boundary`.
         visible: (B, T) bool, from `masking.draw_mask`; None hides nothing.
         step: (B,) int, diffusion step of each video.
         noise: (B, K, T) float, standard normal.
         config: weights of the losses.
         class_weights: (K,) float, from `balanced_class_weights`; None weighs all classes alike.
+        lengths: (B,) int, steps of each video; None where all fill T.
+        scored: (B, T) bool, False for steps within the video that no loss may count, because nobody knows
+            their label; None counts all.
 
     Returns:
-        Scalars, before weighting: "encoder_cross_entropy", "encoder_smoothing", "decoder_cross_entropy",
-        "decoder_smoothing", "decoder_boundary"; and their weighted sum, "total".
+        Scalars, before weighting: "encoder_cross_entropy", "encoder_smoothing", "encoder_boundary",
+        "decoder_cross_entropy", "decoder_smoothing", "decoder_boundary", with a head for it
+        "reconstruction"; and their weighted sum, "total".
     """
     one_hot = F.one_hot(labels, model.config.num_classes).transpose(1, 2).to(noise.dtype)  # (B, K, T)
-    target = labels if config.soft_label_sigma is None else soften(one_hot, config.soft_label_sigma)
+    target = labels if config.soft_label_sigma is None else soften(one_hot, config.soft_label_sigma, lengths)
 
-    encoder_logits, conditioning = model.encode(features, visible)  # (B, K, T), (B, E, T)
+    encoder_logits, conditioning = model.encode(features, visible, lengths)  # (B, K, T), (B, E, T)
     noisy = model.schedule.add_noise(model.to_signal(one_hot), noise, step)  # (B, K, T)
-    decoder_logits = model.decode(model.to_labels(noisy), step, conditioning)  # (B, K, T)
+    decoder_logits = model.decode(model.to_labels(noisy), step, conditioning, lengths)  # (B, K, T)
 
-    losses = {
-        "encoder_cross_entropy": cross_entropy_loss(encoder_logits, target, class_weights),
-        "encoder_smoothing": smoothing_loss(encoder_logits),
-        "decoder_cross_entropy": cross_entropy_loss(decoder_logits, target, class_weights),
-        "decoder_smoothing": smoothing_loss(decoder_logits),
-        "decoder_boundary": boundary_loss(decoder_logits, boundary),
-    }
-    losses["total"] = (
-        config.cross_entropy * (losses["encoder_cross_entropy"] + losses["decoder_cross_entropy"])
-        + config.smoothing * (losses["encoder_smoothing"] + losses["decoder_smoothing"])
-        + config.boundary * losses["decoder_boundary"]
-    )
-    return losses
+    within = torch.ones_like(labels, dtype=torch.bool)  # (B, T)
+    valid = valid_steps(lengths, labels.shape[1])
+    for known in (valid, scored):
+        within = within if known is None else within & known
+    seen = within if visible is None else within & visible
+    steps = {"all": within, "observed": seen, "future": within & ~seen}
+
+    losses = {}
+    total = torch.zeros((), device=features.device)
+    for part, logits in (("encoder", encoder_logits.float()), ("decoder", decoder_logits.float())):
+        kind = getattr(config, f"{part}_steps")
+        if part == "encoder" and model.config.mask_at == "decoder":
+            kind = "observed"  # of the others that encoder knows nothing
+        each = {
+            "cross_entropy": cross_entropy_loss(logits, target, class_weights),
+            "smoothing": smoothing_loss(logits),
+            "boundary": boundary_loss(logits, boundary),
+        }
+        for name, values in each.items():
+            first = labels.shape[1] - values.shape[1]  # 1 for the losses between two steps
+            loss = _mean(values, steps[kind][:, first:], within[:, first:])
+            losses[f"{part}_{name}"] = loss
+            if weight := getattr(config, f"{part}_{name}"):
+                total = total + weight * loss
+    if model.config.reconstruction:
+        error = (model.reconstruct(conditioning).float() - features).square().mean(dim=1)  # (B, T)
+        hidden = steps["future"]
+        losses["reconstruction"] = _mean(error, hidden, hidden)
+        total = total + config.reconstruction * losses["reconstruction"]
+    return {**losses, "total": total}
+
+
+def _mean(values: Tensor, counted: Tensor, among: Tensor) -> Tensor:
+    """Sum of the `counted` (B, T) values of each video over the number of steps `among`; mean over videos.
+
+    Losses on observed and on future steps so add up to the loss on all of them.
+    """
+    per_video = torch.where(counted, values, 0.0).sum(dim=1) / among.sum(dim=1).clamp(min=1)  # (B,)
+    return per_video.mean()
 
 
 def cross_entropy_loss(logits: Tensor, target: Tensor, class_weights: Tensor | None = None) -> Tensor:
-    """Cross entropy, as a plain mean over steps (class weights do not divide it).
+    """Cross entropy of each step.
 
     Args:
         logits: (B, K, T) float.
         target: (B, T) int64 labels, or (B, K, T) float soft labels, which ignore the class weights.
-        class_weights: (K,) float.
+        class_weights: (K,) float; they do not divide the mean that is taken later.
 
     Returns:
-        Scalar.
+        (B, T) float.
     """
-    if target.is_floating_point():
-        return F.cross_entropy(logits, target)
-    return F.cross_entropy(logits, target, class_weights, reduction="none").mean()
+    weights = None if target.is_floating_point() else class_weights
+    return F.cross_entropy(logits, target, weights, reduction="none")
 
 
 def smoothing_loss(logits: Tensor) -> Tensor:
     """Squared change of the log probabilities (B, K, T) from one step to the next, cut off at 16.
 
+    Returns:
+        (B, T - 1) float, mean over the classes.
+
     Source: MS-TCN, eq. 8-10; ActFusion, Sec. 4.4.
     """
     log_probabilities = logits.log_softmax(dim=1)
     jump = log_probabilities[:, :, 1:] - log_probabilities[:, :, :-1].detach()  # (B, K, T - 1)
-    return jump.square().clamp(max=_MAX_JUMP).mean()
+    return jump.square().clamp(max=_MAX_JUMP).mean(dim=1)
 
 
 def boundary_loss(logits: Tensor, boundary: Tensor) -> Tensor:
@@ -122,13 +172,12 @@ def boundary_loss(logits: Tensor, boundary: Tensor) -> Tensor:
         boundary: (B, T) float in [0, 1].
 
     Returns:
-        Scalar, mean over t = 1 .. T - 1.
+        (B, T - 1) float, for t = 1 .. T - 1.
     """
     probabilities = logits.softmax(dim=1)
     same = (probabilities[:, :, 1:] * probabilities[:, :, :-1].detach()).sum(dim=1)  # (B, T - 1)
-    return F.binary_cross_entropy(
-        (1 - same).clamp(0, 1), boundary[:, 1:]
-    )  # rounding may leave [0, 1] by an ulp
+    change = (1 - same).clamp(0, 1)  # rounding may leave [0, 1] by an ulp
+    return F.binary_cross_entropy(change, boundary[:, 1:], reduction="none")
 
 
 def soft_boundary(labels: NDArray[np.integer], sigma: float) -> NDArray[np.float32]:
@@ -155,9 +204,16 @@ def soft_boundary(labels: NDArray[np.integer], sigma: float) -> NDArray[np.float
     return (smooth / smooth.max()).astype(np.float32)
 
 
-def soften(one_hot: Tensor, sigma: float) -> Tensor:
-    """Smooth one-hot labels (B, K, T) over time by a Gaussian of `sigma` steps; each step still sums to 1."""
-    return torch.from_numpy(gaussian_filter1d(one_hot.cpu().numpy(), sigma, axis=2)).to(one_hot)
+def soften(one_hot: Tensor, sigma: float, lengths: Tensor | None = None) -> Tensor:
+    """Smooth one-hot labels (B, K, T) over time by a Gaussian of `sigma` steps; each step still sums to 1.
+
+    Each video is smoothed within its own length of `lengths` (B,); padding stays as it is.
+    """
+    soft = one_hot.cpu().numpy().copy()  # (B, K, T)
+    ends = [soft.shape[2]] * len(soft) if lengths is None else lengths.tolist()
+    for video, end in zip(soft, ends, strict=True):
+        video[:, :end] = gaussian_filter1d(video[:, :end], sigma, axis=1)
+    return torch.from_numpy(soft).to(one_hot)
 
 
 def balanced_class_weights(counts: NDArray[np.integer]) -> NDArray[np.float32]:

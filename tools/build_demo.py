@@ -30,7 +30,8 @@ from actfusion_stream.recipe import CLASS_NAMES
 from extractors.extractor import Extractor, ExtractorSpec, prepare, scale_pixels
 from extractors.i3d import I3DConfig, InceptionI3D
 from models.actfusion import ActFusion
-from tools.demo_model import SCRIPT_SEEDS, SequenceSource, Video, save_whole, train
+from tools.demo_model import SCRIPT_SEEDS, SequenceSource, Video, train
+from tools.resume import save_whole
 
 SPEC = ExtractorSpec(
     name="kitchen-i3d-rgb", width=0.25, window=16, rate=15.0, stride=6, short_side=96, crop=(96, 128)

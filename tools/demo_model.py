@@ -13,7 +13,6 @@ import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +23,7 @@ from actfusion_stream.recipe import CLASS_NAMES, write_script
 from models.actfusion import ActFusion, ActFusionConfig
 from models.losses import LossConfig, balanced_class_weights, soft_boundary, training_losses
 from models.masking import MaskConfig, draw_mask
+from tools.resume import save_whole
 
 CONFIG = ActFusionConfig(
     feature_dim=256,
@@ -43,7 +43,7 @@ CONFIG = ActFusionConfig(
     time_embedding_dim=128,
     sampling_steps=8,
 )
-LOSSES = LossConfig(cross_entropy=0.5, smoothing=0.025, boundary=0.1)
+LOSSES = LossConfig(encoder_smoothing=0.025, decoder_smoothing=0.025)
 MASKS = MaskConfig(
     kinds=("none", "anticipative", "anticipative", "random", "boundary", "relation"),
     observed_ratios=(0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7),
@@ -211,10 +211,3 @@ def train(source: SequenceSource, work: Path, steps: int, batch: int = 8, rate: 
             save_whole(state, resume)
     save_whole(average.state_dict(), final)
     return average
-
-
-def save_whole(state: dict[str, Any], path: Path) -> None:
-    """`torch.save` under a temporary name, renamed when complete: a run killed here can still be resumed."""
-    partial = path.with_suffix(".part")
-    torch.save(state, partial)
-    partial.replace(path)

@@ -1,218 +1,135 @@
-"""How good a checkpoint is on kitchens it has never seen: `python -m tools.evaluate`.
+"""Score a checkpoint.
 
-Every held-out seed is rendered, encoded, and watched by the real stream. Scored are what the whole video
-looks like in hindsight (offline), what was said of each feature when it was first seen and 2 s later
-(online), and what was anticipated from a part of the video, beside two baselines that are given the true
-labels of that part.
+python -m tools.evaluate                                       the bundled one, on held-out kitchens
+python -m tools.evaluate --checkpoint F --data DIR --split 1   any one, on a dataset in the MS-TCN layout
+python -m tools.evaluate --predictions LABELS --data DIR       label files, without a model
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
-import os
 import sys
-from dataclasses import dataclass
-from fractions import Fraction
-from functools import cache
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-from rich.box import SIMPLE
+import torch
 from rich.console import Console
-from rich.progress import Progress
-from rich.table import Table
 
+from actfusion_stream.arguments import OneLineParser
 from actfusion_stream.checkpoint import load_checkpoint
-from actfusion_stream.kitchen import Kitchen, write_video
-from actfusion_stream.predictor import Predictor
-from actfusion_stream.recipe import CLASS_NAMES, label_at, write_script
-from actfusion_stream.timeline import Segment, Tick
-from tools.baselines import MarkovBaseline, repeat_current
-from tools.metrics import AnticipationScore, SegmentationScore, accuracy
+from actfusion_stream.errors import StreamError
+from actfusion_stream.stream import Horizon
+from tools.dataset import LABELS, Dataset, FeatureSource
+from tools.evaluate_data import Results, evaluate_model, score_predictions, show
+from tools.evaluate_kitchen import evaluate_kitchen
+from tools.presets import preset_from_json
 
-ALPHAS, BETAS = (0.2, 0.3, 0.5), (0.1, 0.2, 0.3, 0.5)
-RATE = Fraction(15)  # frames per second of the videos and of all scoring
-SECONDS = 90.0
-LATER = 2.0  # seconds after which a label is asked for again
-_BASELINE_SEEDS = range(1000)  # training seeds whose scripts the Markov chain learns
-_INDEX = {name: i for i, name in enumerate(CLASS_NAMES)}
-
-Labels = NDArray[np.int64]
+_LIVE_RATIO = 0.5  # horizon of a replay, where the model was not trained for another
 
 
-@dataclass(frozen=True)
-class Watched:
-    """What came of one video.
+def evaluate_dataset(options: argparse.Namespace, console: Console) -> Results:
+    """Score the checkpoint of the options on their dataset.
 
-    Attributes:
-        truth: (T,) true label of every frame.
-        offline: (T,) labels of the final segmentation.
-        online, later: (N,) label given to each feature when first seen, and 2 s later.
-        online_truth: (N,) true label at each feature's time.
-        anticipated: per observed ratio, (T,) labels of the observed part and the anticipated rest.
+    Raises:
+        StreamError: something of it cannot be read, or does not fit the rest.
     """
-
-    truth: Labels
-    offline: Labels
-    online: Labels
-    later: Labels
-    online_truth: Labels
-    anticipated: dict[float, Labels]
-
-
-def rasterize(segments: tuple[Segment, ...], times: NDArray[np.float64]) -> Labels:
-    """The label at each of the (N,) times; beyond the ends the first and the last one hold."""
-    starts = np.array([segment.start for segment in segments])
-    index = np.clip(np.searchsorted(starts, times, side="right") - 1, 0, len(segments) - 1)
-    return np.array([_INDEX[segments[i].label] for i in index])
-
-
-def watch(task: tuple[int, Path | None, Path, float]) -> Watched:
-    """Render one seed if it is not there yet, and run the stream on it."""
-    import torch
-
-    from actfusion_stream.stream import open_stream
-
-    seed, checkpoint, folder, tick_seconds = task
-    torch.set_num_threads(1)  # one process a core
-    path = folder / f"{seed}.mp4"
-    if not path.exists():
-        write_video(Kitchen(seed, SECONDS), path, RATE)
-    script = write_script(seed, SECONDS)
-    frame_times = np.arange(round(SECONDS * RATE)) / float(RATE)
-    truth = np.array([_INDEX[label_at(script, time)] for time in frame_times])
-
-    with open_stream(path, checkpoint=checkpoint, tick=tick_seconds) as stream:
-        ticks = list(stream)
-        final = stream.finish()
-        features, times = stream.features()
-    last = Tick(float("inf"), float("inf"), final, ())  # what is left at the end is answered in hindsight
-    said_by = [next(tick for tick in (*ticks, last) if tick.observed_until > time) for time in times]
-    asked_again = [
-        next(tick for tick in (*ticks, last) if tick.seen_until >= min(first.seen_until, SECONDS) + LATER)
-        for first in said_by
-    ]
-    at = [np.array([time]) for time in times]
-
-    loaded = load_checkpoint(checkpoint)
-    spec = loaded.extractor_spec
-    predictor = Predictor(loaded.model(), loaded.median)
-    anticipated = {}
-    for alpha in ALPHAS:
-        # Only features whose whole window lies in the observed part: no frame of the future is looked at.
-        seen = max(1, int(np.sum(times + spec.lookahead < alpha * SECONDS)))
-        prediction = predictor(features[:, :seen], 0, features.shape[1] - seen)
-        nearest = np.clip(np.round(frame_times / spec.period).astype(int), 0, features.shape[1] - 1)
-        anticipated[alpha] = prediction.labels[nearest]
-    return Watched(
-        truth=truth,
-        offline=rasterize(final, frame_times),
-        online=np.array([rasterize(t.past, a)[0] for t, a in zip(said_by, at, strict=True)]),
-        later=np.array([rasterize(t.past, a)[0] for t, a in zip(asked_again, at, strict=True)]),
-        online_truth=np.array([_INDEX[label_at(script, time)] for time in times]),
-        anticipated=anticipated,
+    checkpoint = load_checkpoint(options.checkpoint)
+    about = checkpoint.training
+    if "preset" not in about:
+        raise StreamError(
+            f"checkpoint {options.checkpoint or 'bundled'}: not trained by tools.train, nor converted by "
+            "tools.convert, so its sample rate is unknown; without --data it is scored on kitchens"
+        )
+    dataset = Dataset(options.data)
+    if dataset.class_names != checkpoint.class_names:
+        raise StreamError(
+            f"data {options.data}: its {len(dataset.class_names)} classes are not the "
+            f"{len(checkpoint.class_names)} of the checkpoint, or in another order"
+        )
+    preset = preset_from_json(about["preset"])
+    trained_so = bool(about.get("no_length", False))
+    if trained_so != options.no_length:
+        how = "without" if trained_so else "with"
+        console.print(f"note: this checkpoint was trained {how} the true length, and is scored the other way")
+    source = options.features or (
+        LABELS if about.get("features") == LABELS else str(options.data / "features")
     )
-
-
-def score(videos: list[Watched]) -> dict[str, float]:
-    """All figures in percent, by name."""
-    segmentation = SegmentationScore(background=(_INDEX["background"],))
-    names = ("actfusion", "current", "markov")
-    anticipation = {name: AnticipationScore(ALPHAS, BETAS) for name in names}
-    markov = _markov()
-    for video in videos:
-        segmentation.add(video.offline, video.truth)
-        for alpha in ALPHAS:
-            observed = video.truth[: int(alpha * len(video.truth))]
-            rest = len(video.truth) - len(observed)
-            guesses = {
-                "actfusion": video.anticipated[alpha],
-                "current": np.concatenate([observed, repeat_current(observed, rest)]),
-                "markov": np.concatenate([observed, markov.predict(observed, rest)]),
-            }
-            for name, guess in guesses.items():
-                anticipation[name].add(guess, video.truth, alpha)
-    result = dict(segmentation.result())
-    truth = np.concatenate([video.online_truth for video in videos])
-    result["online_acc"] = accuracy(np.concatenate([video.online for video in videos]), truth)
-    result["online_acc_2s"] = accuracy(np.concatenate([video.later for video in videos]), truth)
-    for name in names:
-        cells = anticipation[name].result()
-        result |= {f"{name}_{cell}": value for cell, value in cells.items()}
-        result[f"{name}_moc_mean"] = float(np.mean(list(cells.values())))
-    return result
-
-
-@cache
-def _markov() -> MarkovBaseline:
-    return MarkovBaseline.fit([_training_labels(seed) for seed in _BASELINE_SEEDS], len(CLASS_NAMES))
-
-
-def _training_labels(seed: int) -> Labels:
-    seconds = float(np.random.default_rng([seed, 9]).uniform(65.0, 115.0))
-    script = write_script(seed, seconds)
-    return np.array([_INDEX[label_at(script, i / float(RATE))] for i in range(int(seconds * RATE))])
-
-
-def show(console: Console, result: dict[str, float], count: int) -> None:
-    """Print the figures as two tables."""
-    table = Table(title=f"{count} held-out videos: segmentation", title_justify="left")
-    columns = {
-        "acc": "accuracy", "edit": "edit", "f1_10": "F1@10", "f1_25": "F1@25", "f1_50": "F1@50",
-        "online_acc": "online", "online_acc_2s": "online, 2 s later",
-    }  # fmt: skip
-    for title in columns.values():
-        table.add_column(title, justify="right")
-    table.add_row(*(f"{result[key]:.1f}" for key in columns))
-    console.print(table)
-    table = Table(title="anticipation, MoC: observed > horizon", title_justify="left", box=SIMPLE, padding=0)
-    table.add_column("")
-    cells = [(alpha, beta) for alpha in ALPHAS for beta in BETAS]
-    for alpha, beta in cells:
-        table.add_column(f"{alpha:g}>{beta:g}", justify="right")
-    table.add_column("mean", justify="right")
-    rows = {"actfusion": "ActFusion", "markov": "Markov chain", "current": "current goes on"}
-    for key, title in rows.items():
-        figures = [result[f"{key}_moc_obs{alpha:g}_pred{beta:g}"] for alpha, beta in cells]
-        table.add_row(title, *(f"{value:.1f}" for value in figures), f"{result[f'{key}_moc_mean']:.1f}")
-    console.print(table)
+    ratio = float(about.get("ratio", 4.0))
+    online = None
+    if options.online:
+        rate = options.rate or (30.0 if preset.sample_rate >= 8 else 15.0)
+        online = (rate, options.tick, Horizon(ratio=ratio if trained_so else _LIVE_RATIO))
+    device = torch.device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    return evaluate_model(
+        checkpoint.model(device),
+        preset,
+        dataset,
+        FeatureSource(dataset, source),
+        options.split or "1",
+        ratio=ratio if options.no_length else None,
+        online=online,
+        seed=options.seed,
+        console=console,
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    parser = OneLineParser(
+        prog="python -m tools.evaluate",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--checkpoint", type=Path, help="default: the bundled one")
-    parser.add_argument("--first-seed", type=int, default=10_000, help="below 10000 are training seeds")
-    parser.add_argument("--videos", type=int, default=24)
+    parser.add_argument("--json", type=Path, help="write the figures here, too")
     parser.add_argument(
         "--tick", type=float, default=1.0, help="seconds from one run of the model to the next"
     )
-    parser.add_argument(
+    data = parser.add_argument_group("on a dataset")
+    data.add_argument("--data", type=Path, help="in the MS-TCN layout")
+    data.add_argument("--split", help="N of splits/test.splitN.bundle; default: 1")
+    data.add_argument(
+        "--features",
+        help=f"folder of (C, T) .npy arrays or of label files, or {LABELS!r}; default: as in training, "
+        "or DATA/features",
+    )
+    data.add_argument("--no-length", action="store_true", help="do not tell the model how long a video is")
+    data.add_argument("--online", action="store_true", help="replay each video as a stream, too")
+    data.add_argument(
+        "--rate", type=float, help="frames per second; default: 30 for sample rates from 8, else 15"
+    )
+    data.add_argument("--per-video", action="store_true")
+    data.add_argument("--predictions", type=Path, help="score this folder of label files, without a model")
+    data.add_argument("--seed", type=int, default=0, help="of the noise")
+    data.add_argument("--device", help="default: a GPU where there is one")
+    kitchen = parser.add_argument_group("on kitchens, without --data")
+    kitchen.add_argument("--first-seed", type=int, default=10_000, help="below 10000 are training seeds")
+    kitchen.add_argument("--videos", type=int, default=24)
+    kitchen.add_argument(
         "--work", type=Path, default=Path("runs/evaluate"), help="where rendered videos are kept"
     )
-    parser.add_argument("--json", type=Path, help="write the figures here, too")
     options = parser.parse_args(arguments)
-    options.work.mkdir(parents=True, exist_ok=True)
-    seeds = range(options.first_seed, options.first_seed + options.videos)
-    tasks = [(seed, options.checkpoint, options.work, options.tick) for seed in seeds]
-    console = Console()
-    with (
-        multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool,
-        Progress(console=console) as progress,
-    ):
-        bar = progress.add_task("watching", total=len(tasks))
-        videos = []
-        for video in pool.imap(watch, tasks):
-            videos.append(video)
-            progress.advance(bar)
-    result = score(videos)
-    show(Console(width=max(console.width, 120)), result, len(videos))
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=1))
+    if options.predictions and not options.data:
+        parser.error("--predictions needs --data, the annotations to score against")
+    if options.tick <= 0 or (options.rate is not None and options.rate <= 0):
+        parser.error("--tick and --rate: give a number above 0")
+    console, log = Console(), Console(stderr=True)
+    try:
+        figures: object
+        if options.data is None:
+            seeds = range(options.first_seed, options.first_seed + options.videos)
+            figures = evaluate_kitchen(options.checkpoint, seeds, options.tick, options.work, console)
+        else:
+            if options.predictions:
+                results = score_predictions(Dataset(options.data), options.predictions, options.split)
+            else:
+                results = evaluate_dataset(options, log)
+            show(Console(width=max(console.width, 110)), results, options.per_video)
+            figures = results.to_json()
+        if options.json:
+            options.json.write_text(json.dumps(figures, indent=1) + "\n")
+    except (StreamError, ValueError, OSError) as error:
+        log.print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        return 1
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The figures of `tools.evaluate`: read off segments as they were said, and scored beside the baselines."""
+"""The figures of the kitchen evaluation: read off segments as they were said, and scored beside the baselines."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from actfusion_stream.checkpoint import load_checkpoint
 from actfusion_stream.recipe import CLASS_NAMES, label_at, write_script
 from actfusion_stream.timeline import Segment
 from models.actfusion import ActFusion
-from tools import evaluate
-from tools.evaluate import ALPHAS, BETAS, Watched, rasterize, score, show, watch
+from tools import evaluate_kitchen
+from tools.evaluate_kitchen import ALPHAS, BETAS, Watched, rasterize, score, show, watch
 
 INDEX = {name: i for i, name in enumerate(CLASS_NAMES)}
 
@@ -94,7 +94,7 @@ def test_the_tables_name_every_figure():
 def test_a_kitchen_is_watched_through_the_real_stream(
     tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(evaluate, "SECONDS", 12.0)
+    monkeypatch.setattr(evaluate_kitchen, "SECONDS", 12.0)
     tiny = load_checkpoint(tiny_checkpoint)
     config = replace(tiny.model_config, num_classes=len(CLASS_NAMES))
     torch.manual_seed(0)
