@@ -130,7 +130,9 @@ def draw_example(
         Features (C, T) float32, labels (T,) int64, boundary (T,) float32, visible and scored (T,) bool.
     """
     offset = int(rng.integers(min(preset.sample_rate, len(example.labels))))
-    steps = slice(offset, None, preset.sample_rate)
+    steps = stretch(example.labels, preset.stretch, rng)[offset :: preset.sample_rate]
+    if len(steps) == 0:
+        steps = np.arange(1)
     features, labels, boundary = example.features[:, steps], example.labels[steps], example.boundary[steps]
     boundary = boundary / max(float(boundary.max()), 1e-6)
     kind = preset.mask.kinds[rng.integers(len(preset.mask.kinds))]
@@ -146,6 +148,28 @@ def draw_example(
         scored = np.pad(scored[:total], (0, short))
         visible = anticipative_mask(total, observed / total) & scored
     return features, labels, boundary.astype(np.float32), visible, scored
+
+
+def stretch(labels: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:
+    """Frames of a video in which every action takes a little longer or shorter than it did.
+
+    Args:
+        labels: (T,) int.
+        sigma: of the logarithm of each segment's change of length; 0 changes nothing.
+        rng: draws the changes.
+
+    Returns:
+        (T',) int, indices into the T frames, in order.
+    """
+    if sigma == 0:
+        return np.arange(len(labels))
+    starts = np.flatnonzero(np.r_[True, labels[1:] != labels[:-1]])
+    ends = np.r_[starts[1:], len(labels)]
+    parts = []
+    for start, end in zip(starts, ends, strict=True):
+        length = max(1, round((end - start) * float(np.exp(sigma * rng.standard_normal()))))
+        parts.append(start + np.arange(length) * (end - start) // length)
+    return np.concatenate(parts)
 
 
 def collate(drawn: list[tuple[np.ndarray, ...]]) -> Batch:

@@ -1,4 +1,4 @@
-"""The figures of the kitchen evaluation: read off segments as they were said, and scored beside the baselines."""
+"""The figures of the kitchen evaluation: read off segments as they were said, beside the baselines."""
 
 from __future__ import annotations
 
