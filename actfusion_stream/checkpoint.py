@@ -212,7 +212,7 @@ def _describe(text: str) -> Checkpoint:
         class_names=tuple(names),
         model_config=ActFusionConfig(**about["model"]),
         model_state={},
-        extractor_spec=ExtractorSpec.from_json(about["extractor"]) if about["extractor"] else None,
+        extractor_spec=None if about["extractor"] is None else ExtractorSpec.from_json(about["extractor"]),
         extractor_state={},
         median=median,
         note=_printable("note", about["note"]),

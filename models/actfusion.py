@@ -96,6 +96,8 @@ class ActFusionConfig:
                 raise ValueError(
                     f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(get_args(kind))}"
                 )
+        if not isinstance(self.reconstruction, bool):
+            raise ValueError(f"reconstruction is {self.reconstruction!r}; it must be true or false")
         beyond = [i for i in self.conditioning_layers if not PREDICTION <= i < self.encoder_layers]
         if beyond or not self.conditioning_layers:
             raise ValueError(

@@ -144,7 +144,7 @@ def preset_from_json(about: Mapping[str, Any]) -> Preset:
         nested = {"model": ActFusionConfig, "mask": MaskConfig, "loss": LossConfig}
         parts = {name: kind(**_tuples(about[name])) for name, kind in nested.items()}
         return Preset(**{**_tuples(about), **parts})
-    except (TypeError, KeyError) as error:
+    except (TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"its preset cannot be read: {error}") from error
 
 
