@@ -134,6 +134,8 @@ def evaluate_model(
         BarColumn(),
         TimeRemainingColumn(elapsed_when_finished=True),
         console=console,
+        transient=True,
+        disable=not console.is_terminal,
     )
     predictor = Predictor(model, max(1, preset.median))
     with progress:
