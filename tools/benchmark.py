@@ -2,8 +2,8 @@
 
     python -m tools.benchmark training --preset 50salads --sample-rate 64
 
-`training` runs optimizer steps on drawn videos of the lengths of 50 Salads, in padded passes and one video at a
-time; the two are interleaved, so that whatever else the machine does slows down both.
+`training` runs optimizer steps on drawn videos of the lengths of 50 Salads, in padded passes and one video
+at a time; the two are interleaved, so that whatever else the machine does slows down both.
 """
 
 from __future__ import annotations

@@ -30,6 +30,8 @@ class Preset:
         sample_rate: every so many frames of the features make a feature step.
         stretch: how much training changes the length of each action, as the sigma of a factor's logarithm; 0
             leaves the videos as they are, as in the release. With few videos, 0.3 helps anticipation.
+        noise: standard deviation of the noise that training adds to the features, in their own unit; 0 in the
+            release. It keeps few videos from being told apart by what has nothing to do with actions.
         boundary_sigma: frames, of the Gaussian that softens the boundaries.
         learning_rate, weight_decay: of Adam.
         average: decay per optimizer step of a moving average of the weights, which is then what is scored and
@@ -45,6 +47,7 @@ class Preset:
     loss: LossConfig = field(default_factory=LossConfig)
     sample_rate: int = 8
     stretch: float = 0.0
+    noise: float = 0.0
     boundary_sigma: float = 20.0
     learning_rate: float = 5e-4
     weight_decay: float = 0.0

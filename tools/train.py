@@ -134,6 +134,8 @@ def draw_example(
     if len(steps) == 0:
         steps = np.arange(1)
     features, labels, boundary = example.features[:, steps], example.labels[steps], example.boundary[steps]
+    if preset.noise:
+        features = features + preset.noise * rng.standard_normal(features.shape, np.float32)
     boundary = boundary / max(float(boundary.max()), 1e-6)
     kind = preset.mask.kinds[rng.integers(len(preset.mask.kinds))]
     visible = draw_mask(labels, boundary, replace(preset.mask, kinds=(kind,)), rng)
