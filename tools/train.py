@@ -15,6 +15,7 @@ import argparse
 import copy
 import json
 import math
+import pickle
 import sys
 import time
 from collections.abc import Iterator
@@ -27,7 +28,6 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 
 from actfusion_stream.arguments import OneLineParser
 from actfusion_stream.checkpoint import Checkpoint
@@ -370,8 +370,14 @@ def train(
     """Train to the preset's last epoch, or go on where a run with the same settings was stopped.
 
     Raises:
-        StreamError: the data cannot be read, or `out` holds another run.
+        StreamError: the data cannot be read, `out` holds another run, or TensorBoard is missing.
     """
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise StreamError(
+            "TensorBoard, which gets the scalars, is missing: pip install -e '.[train]'"
+        ) from error
     dataset = Dataset(settings.data)
     source = FeatureSource(dataset, settings.features)
     training, held_out = hold_out(dataset.split(settings.split, "train"), settings.held_out, settings.seed)
@@ -395,7 +401,10 @@ def train(
     resume = out / "resume.pt"
     best = float("-inf")
     if resume.exists():
-        saved = torch.load(resume, map_location=device, weights_only=True)
+        try:
+            saved = torch.load(resume, map_location=device, weights_only=True)
+        except (RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+            raise StreamError(f"{resume}: damaged; remove it to start the run anew") from error
         if saved["about"] != json.dumps(about):
             raise StreamError(
                 f"out {out}: holds a run with other settings; give another folder, or remove it"

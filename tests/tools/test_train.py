@@ -31,6 +31,7 @@ from tools.train import (
     hold_out,
     main,
     read_example,
+    stretch,
 )
 
 CLASSES = ("cut", "peel", "mix")
@@ -280,3 +281,21 @@ def test_features_of_any_width_are_taken_from_the_data(dataset: Path, tmp_path: 
     run = tmp_path / "run"
     assert main(["--data", str(dataset), "--out", str(run), "--epochs", "1", *options]) == 0
     assert load_checkpoint(run / "last.safetensors").model_config.feature_dim == 5
+
+
+def test_a_damaged_resume_file_is_named(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "resume.pt").write_bytes(b"not a file of torch")
+    assert main(["--data", str(dataset), "--out", str(tmp_path), "--epochs", "1", *SMALL_OPTIONS]) == 1
+    assert "resume.pt: damaged; remove it to start the run anew" in " ".join(capsys.readouterr().err.split())
+
+
+def test_actions_are_stretched_in_order() -> None:
+    labels = np.repeat([2, 0, 1], [30, 5, 40])
+    assert stretch(labels, 0.0, np.random.default_rng(0)).tolist() == list(range(75))
+    frames = stretch(labels, 0.5, np.random.default_rng(0))
+    assert (np.diff(frames) >= 0).all()
+    cuts = np.flatnonzero(np.diff(labels[frames])) + 1
+    assert labels[frames][[0, *cuts]].tolist() == [2, 0, 1]  # none is lost, however short
+    assert len(frames) != 75
