@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -50,9 +52,17 @@ def evaluate_dataset(options: argparse.Namespace, console: Console) -> Results:
     trained_so = bool(about.get("no_length", False))
     if trained_so != options.no_length:
         how = "without" if trained_so else "with"
-        console.print(f"note: this checkpoint was trained {how} the true length, and is scored the other way")
+        console.print(
+            f"note: this checkpoint was trained {how} the true length, and is scored the other way",
+            soft_wrap=True,
+        )
+    trained_on = str(about.get("features", "features"))
     source = options.features or (
-        LABELS if about.get("features") == LABELS else str(options.data / "features")
+        LABELS if trained_on == LABELS else str(options.data / Path(trained_on).name)
+    )
+    sampling = {"sampling_steps": options.sampling_steps, "eta": options.eta}
+    config = replace(
+        checkpoint.model_config, **{name: value for name, value in sampling.items() if value is not None}
     )
     ratio = float(about.get("ratio", 4.0))
     online = None
@@ -61,7 +71,7 @@ def evaluate_dataset(options: argparse.Namespace, console: Console) -> Results:
         online = (rate, options.tick, Horizon(ratio=ratio if trained_so else _LIVE_RATIO))
     device = torch.device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     return evaluate_model(
-        checkpoint.model(device),
+        replace(checkpoint, model_config=config).model(device),
         preset,
         dataset,
         FeatureSource(dataset, source),
@@ -89,8 +99,8 @@ def main(arguments: list[str] | None = None) -> int:
     data.add_argument("--split", help="N of splits/test.splitN.bundle; default: 1")
     data.add_argument(
         "--features",
-        help=f"folder of (C, T) .npy arrays or of label files, or {LABELS!r}; default: as in training, "
-        "or DATA/features",
+        help=f"folder of (C, T) .npy arrays or of label files, or {LABELS!r}; default: {LABELS!r} if trained "
+        "on them, else the folder in DATA named as that of training",
     )
     data.add_argument("--no-length", action="store_true", help="do not tell the model how long a video is")
     data.add_argument("--online", action="store_true", help="replay each video as a stream, too")
@@ -99,6 +109,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     data.add_argument("--per-video", action="store_true")
     data.add_argument("--predictions", type=Path, help="score this folder of label files, without a model")
+    data.add_argument("--sampling-steps", type=int, help="denoising steps; default: as in the checkpoint")
+    data.add_argument("--eta", type=float, help="noise added in each of them, 0 to 1; default: as above")
     data.add_argument("--seed", type=int, default=0, help="of the noise")
     data.add_argument("--device", help="default: a GPU where there is one")
     kitchen = parser.add_argument_group("on kitchens, without --data")
@@ -110,8 +122,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.predictions and not options.data:
         parser.error("--predictions needs --data, the annotations to score against")
-    if options.tick <= 0 or (options.rate is not None and options.rate <= 0):
+    if not all(0 < value < math.inf for value in (options.tick, options.rate) if value is not None):
         parser.error("--tick and --rate: give a number above 0")
+    if options.eta is not None and not 0 <= options.eta <= 1:
+        parser.error(f"--eta {options.eta:g}: give a number from 0 to 1")
     console, log = Console(), Console(stderr=True)
     try:
         figures: object
@@ -123,7 +137,7 @@ def main(arguments: list[str] | None = None) -> int:
                 results = score_predictions(Dataset(options.data), options.predictions, options.split)
             else:
                 results = evaluate_dataset(options, log)
-            show(Console(width=max(console.width, 110)), results, options.per_video)
+            show(Console(width=max(console.width, 100)), results, options.per_video)
             figures = results.to_json()
         if options.json:
             options.json.write_text(json.dumps(figures, indent=1) + "\n")

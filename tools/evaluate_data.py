@@ -215,7 +215,7 @@ def show(console: Console, results: Results, per_video: bool) -> None:
         "acc": "acc", "edit": "edit", "f1_10": "F1@10", "f1_25": "F1@25", "f1_50": "F1@50", "tas_avg": "avg",
     }  # fmt: skip
     console.print(_table(f"segmentation, {len(results.videos)} videos", columns, results.tas))
-    cells = {f"moc_obs{a}_pred{b}": f"{a:g}>{b:g}" for a in ALPHAS for b in BETAS}
+    cells = {f"moc_obs{a}_pred{b}": f"{a:g}>{b:g}".replace("0.", ".") for a in ALPHAS for b in BETAS}
     title = "anticipation, MoC: observed > anticipated share of the video"
     console.print(_table(title, {**cells, "moc_mean": "mean"}, results.lta))
     if results.online:

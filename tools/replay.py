@@ -7,6 +7,7 @@ what was anticipated at each tick, and how much of what had been said was taken 
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 
@@ -29,13 +30,15 @@ class Replay:
 
     Attributes:
         truth: (N,) true labels of the steps.
-        said: per tick, (n,) labels of the n steps seen by then.
-        anticipated: per tick, labels of the steps that follow, as many as the horizon holds.
+        ticks: numbers of the ticks that saw a new step, from 1 on, rising; the others repeat what was said.
+        said: at each of them, (n,) labels of the n steps seen by then.
+        anticipated: at each of them, labels of the steps that follow, as many as the horizon holds.
         period: seconds from one step to the next.
         tick: seconds from one tick to the next.
     """
 
     truth: Labels
+    ticks: list[int]
     said: list[Labels]
     anticipated: list[Labels]
     period: float
@@ -60,22 +63,24 @@ def replay(
         tick: seconds from one run of the model to the next.
         horizon: how far to anticipate.
     """
+    ticks: list[int] = []
     said: list[Labels] = []
     anticipated: list[Labels] = []
     steps = features.shape[1]
     memory = max(1, round(MEMORY_SECONDS / period))
-    seen, ticks = 0, 0
+    seen, number = 0, 0
     while seen < steps:
-        ticks += 1
-        before, seen = seen, min(steps, int(ticks * tick / period + 1e-9) + 1)
+        number += 1
+        before, seen = seen, min(steps, int(number * tick / period + 1e-9) + 1)
         if seen == before:
             continue  # nothing new since the last tick
         first = max(0, seen - memory)
         prediction = predictor(features[:, first:seen], first, horizon.steps(seen - first, period))
+        ticks.append(number)
         kept = said[-1][:first] if said else np.zeros(0, np.int64)
         said.append(np.concatenate([kept, prediction.labels[: seen - first]]))
         anticipated.append(prediction.labels[seen - first :])
-    return Replay(truth, said, anticipated, period, tick)
+    return Replay(truth, ticks, said, anticipated, period, tick)
 
 
 def said_after(video: Replay, delay: float) -> Labels:
@@ -83,13 +88,13 @@ def said_after(video: Replay, delay: float) -> Labels:
 
     What the last tick said holds where the video ends before that.
     """
-    ends = np.array([len(labels) for labels in video.said])  # steps seen by each tick
-    labels = np.empty(len(video.truth), np.int64)
-    for step in range(len(labels)):
-        at_once = int(np.searchsorted(ends, step + 1))
-        later = int(np.searchsorted(ends, ends[at_once] + delay / video.period - 1e-9))
-        labels[step] = video.said[min(later, len(ends) - 1)][step]
-    return labels
+    ends = [len(labels) for labels in video.said]  # steps seen by each tick
+    steps = np.arange(len(video.truth))
+    ticks = np.array(video.ticks)
+    at_once = ticks[np.searchsorted(ends, steps + 1)]
+    asked = at_once + math.ceil(delay / video.tick - 1e-9)
+    runs = np.searchsorted(ticks, asked, side="right") - 1  # the last one with something new by then
+    return np.array([video.said[run][step] for run, step in zip(runs, steps, strict=True)], np.int64)
 
 
 def flicker(video: Replay) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from actfusion_stream.checkpoint import Checkpoint, bundled_checkpoint
+from actfusion_stream.checkpoint import Checkpoint, bundled_checkpoint, load_checkpoint
 from models.actfusion import ActFusion, ActFusionConfig
 from tools.evaluate import main
 from tools.presets import PRESETS
@@ -127,6 +127,48 @@ def test_one_trained_with_the_length_says_so_when_scored_without(
     assert main(["--checkpoint", str(checkpoint), "--data", str(dataset), "--no-length"]) == 0
     said = " ".join(capsys.readouterr().err.split())
     assert "note: this checkpoint was trained with the true length, and is scored the other way" in said
+
+
+def test_features_are_by_default_those_of_training(
+    dataset: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = tmp_path / "labels.json"
+    assert main(["--checkpoint", str(checkpoint), "--data", str(dataset), "--json", str(labels)]) == 0
+    assert "argmax of the input" not in json.loads(labels.read_text())["baselines"]
+
+    loaded = load_checkpoint(checkpoint)
+    moved = tmp_path / "moved.safetensors"
+    replace(loaded, training={**loaded.training, "features": "elsewhere/logits"}).save(moved)
+    assert f"{dataset / 'logits' / 'v3.npy'} cannot be read" in refusal(
+        capsys, "--checkpoint", str(moved), "--data", str(dataset)
+    )
+
+
+def test_sampling_can_be_set_for_one_evaluation(
+    dataset: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--checkpoint", str(checkpoint), "--data", str(dataset)]
+    for name, *setting in (("own",), ("same", "2", "1"), ("other", "8", "0")):
+        options = ["--sampling-steps", setting[0], "--eta", setting[1]] if setting else []
+        assert main([*given, *options, "--json", str(tmp_path / name)]) == 0
+    assert (tmp_path / "own").read_text() == (tmp_path / "same").read_text()
+    assert (tmp_path / "own").read_text() != (tmp_path / "other").read_text()
+    capsys.readouterr()
+    assert "sampling_steps" in refusal(capsys, *given, "--sampling-steps", "0")
+    for eta in ("2", "-0.1", "nan"):
+        with pytest.raises(SystemExit):
+            main([*given, "--eta", eta])
+        assert f"--eta {eta}: give a number from 0 to 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--tick", "--rate"])
+@pytest.mark.parametrize("value", ["0", "-1", "inf", "nan"])
+def test_a_clock_that_does_not_run_is_refused(
+    option: str, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--data", "anywhere", option, value])
+    assert "give a number above 0" in capsys.readouterr().err
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *options: str) -> str:

@@ -119,6 +119,18 @@ def test_anticipation_depends_on_nothing_but_the_observed_frames(
         assert longer[:200].tolist() == labels.tolist()
 
 
+def test_one_observed_frame_is_enough(model: ActFusion) -> None:
+    # Seven of eight offsets then see nothing at all.
+    labels = anticipate(model, replace(PRESET, sample_rate=8), video(1), 40)
+    assert labels.shape == (40,)
+    assert set(labels.tolist()) <= {0, 1, 2}
+
+
+@pytest.mark.parametrize("median", [2, 12])
+def test_the_median_may_be_even(model: ActFusion, median: int) -> None:
+    assert segment(model, replace(PRESET, median=median), video(90)).shape == (90,)
+
+
 def test_the_same_seed_says_the_same(model: ActFusion) -> None:
     assert (
         segment(model, PRESET, video(90), seed=1).tolist()

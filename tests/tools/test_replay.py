@@ -13,13 +13,14 @@ from tools.replay import Replay, flicker, replay, said_after, score_replays
 
 
 def told(*said: str, truth: str, anticipated: tuple[str, ...] = ()) -> Replay:
-    """One feature a second, one tick for each of `said`; labels are digits."""
+    """One feature a second, a tick a second, one for each of `said`; labels are digits."""
 
     def labels(text: str) -> np.ndarray:
         return np.array([int(digit) for digit in text], np.int64)
 
     futures = anticipated or ("0",) * len(said)
-    return Replay(labels(truth), [labels(s) for s in said], [labels(f) for f in futures], 1.0, 1.0)
+    ticks = list(range(1, len(said) + 1))
+    return Replay(labels(truth), ticks, [labels(s) for s in said], [labels(f) for f in futures], 1.0, 1.0)
 
 
 def test_what_was_said_at_once_and_later() -> None:
@@ -32,6 +33,19 @@ def test_what_was_said_at_once_and_later() -> None:
     assert scores["online_acc_1s"] == 75.0
     assert scores["online_acc_2s"] == 100.0
     assert scores["online_edit"] == 100.0
+
+
+def test_a_tick_without_a_new_feature_repeats_what_was_said() -> None:
+    # A feature every 2 s, a tick a second: ticks 3 and 5 have nothing new to look at.
+    said = [np.array(labels) for labels in ([0], [0, 0], [1, 1, 1], [1, 1, 1, 1])]
+    video = Replay(np.ones(4, np.int64), [1, 2, 4, 6], said, said, 2.0, 1.0)
+    assert said_after(video, 0.0).tolist() == [0, 0, 1, 1]
+    assert said_after(video, 1.0).tolist() == [0, 0, 1, 1]  # the second step: at tick 2, asked again at 3
+    assert said_after(video, 2.0).tolist() == [0, 1, 1, 1]
+    assert said_after(video, 5.0).tolist() == [1, 1, 1, 1]
+    # Ticks further apart than the delay: the next one is the first to be asked.
+    rare = Replay(np.ones(2, np.int64), [1, 2], [np.array([0]), np.array([1, 1])], said[:2], 3.0, 3.0)
+    assert said_after(rare, 1.0).tolist() == [1, 1]
 
 
 def test_flicker_counts_what_was_taken_back() -> None:
@@ -72,6 +86,9 @@ def test_a_replay_knows_nothing_of_the_future() -> None:
 
     whole = run(24)
     assert [len(said) for said in whole.said] == [3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 24]
+    assert whole.ticks == list(range(1, 13))
     assert [len(future) for future in whole.anticipated][:3] == [2, 2, 4]
+    slow = replay(Predictor(model), features[:, :4], truth[:4], 2.0, 1.0, Horizon(ratio=0.5))
+    assert slow.ticks == [1, 2, 4, 6]
     for tick, said in enumerate(run(13).said[:6]):
         assert said.tolist() == whole.said[tick].tolist()
