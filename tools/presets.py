@@ -30,6 +30,9 @@ class Preset:
         sample_rate: every so many frames of the features make a feature step.
         stretch: how much training changes the length of each action, as the sigma of a factor's logarithm; 0
             leaves the videos as they are, as in the release. With few videos, 0.3 helps anticipation.
+        swap: most of a video's actions that training shows with the features of the same action in another
+            video, as a share; how many is drawn anew each time. 0 in the release. It takes away what a model
+            could know a video by, and keeps the order of actions.
         noise: standard deviation of the noise that training adds to the features, in their own unit; 0 in the
             release. It keeps few videos from being told apart by what has nothing to do with actions.
         boundary_sigma: frames, of the Gaussian that softens the boundaries.
@@ -47,6 +50,7 @@ class Preset:
     loss: LossConfig = field(default_factory=LossConfig)
     sample_rate: int = 8
     stretch: float = 0.0
+    swap: float = 0.0
     noise: float = 0.0
     boundary_sigma: float = 20.0
     learning_rate: float = 5e-4

@@ -165,13 +165,47 @@ def stretch(labels: np.ndarray, sigma: float, rng: np.random.Generator) -> np.nd
     """
     if sigma == 0:
         return np.arange(len(labels))
-    starts = np.flatnonzero(np.r_[True, labels[1:] != labels[:-1]])
-    ends = np.r_[starts[1:], len(labels)]
     parts = []
-    for start, end in zip(starts, ends, strict=True):
+    for start, end in segment_bounds(labels):
         length = max(1, round((end - start) * float(np.exp(sigma * rng.standard_normal()))))
         parts.append(start + np.arange(length) * (end - start) // length)
     return np.concatenate(parts)
+
+
+def segment_bounds(labels: np.ndarray) -> list[tuple[int, int]]:
+    """First and one past the last frame of each run of equal labels (T,)."""
+    starts = np.flatnonzero(np.r_[True, labels[1:] != labels[:-1]])
+    return list(zip(starts.tolist(), [*starts[1:].tolist(), len(labels)], strict=True))
+
+
+class SegmentPool:
+    """The features of every action in the training videos, by class, to swap them between videos."""
+
+    def __init__(self, examples: list[Example]) -> None:
+        self._features: dict[int, list[np.ndarray]] = {}
+        for example in examples:
+            for start, end in segment_bounds(example.labels):
+                found = self._features.setdefault(int(example.labels[start]), [])
+                found.append(example.features[:, start:end])
+
+    def swap(self, example: Example, most: float, rng: np.random.Generator) -> Example:
+        """The video with some of its actions shown as they look elsewhere, at the length they have here.
+
+        Args:
+            example: not changed.
+            most: share of its segments that are swapped at most, 0 for none; how many is drawn.
+            rng: draws.
+        """
+        if most == 0:
+            return example
+        share = most * rng.random()
+        features = example.features.copy()
+        for start, end in segment_bounds(example.labels):
+            if rng.random() < share:
+                others = self._features[int(example.labels[start])]
+                other = others[rng.integers(len(others))]  # (C, its length)
+                features[:, start:end] = other[:, np.arange(end - start) * other.shape[1] // (end - start)]
+        return replace(example, features=features)
 
 
 def collate(drawn: list[tuple[np.ndarray, ...]]) -> Batch:
@@ -216,6 +250,7 @@ class Trainer:
     ) -> None:
         torch.manual_seed(settings.seed)
         self.preset, self.settings, self.examples = preset, settings, examples
+        self._pool = SegmentPool(examples)
         self.micro_batch, self.device = micro_batch, device
         self.epoch = 0
         self.model = ActFusion(preset.model).to(device)
@@ -239,7 +274,12 @@ class Trainer:
         order = rng.permutation(len(self.examples))
         for first in range(0, len(order), self.preset.batch_size):
             drawn = [
-                draw_example(self.examples[i], self.preset, self.settings.no_length, rng)
+                draw_example(
+                    self._pool.swap(self.examples[i], self.preset.swap, rng),
+                    self.preset,
+                    self.settings.no_length,
+                    rng,
+                )
                 for i in order[first : first + self.preset.batch_size]
             ]
             self.optimizer.zero_grad(set_to_none=True)

@@ -221,3 +221,15 @@ def test_mixed_precision_trains(small_model: ActFusion) -> None:
     assert losses["total"].item() == pytest.approx(exact.item(), rel=0.05)
     losses["total"].backward()
     assert all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)
+
+
+def test_values_of_both_let_the_conditioning_through_whatever_the_labels(small_model: ActFusion) -> None:
+    """As published, labels of zeros leave attention nothing to pass on but its bias."""
+    for values, differs in (("labels", False), ("both", True)):
+        model = build(small_model, decoder_values=values)
+        layer = model.decoder.layers[0]
+        x = torch.zeros(1, layer.dim, 30)
+        conditioning = torch.randn(2, 1, model.config.conditioning_dim, 30)
+        one, other = (layer(x, layer.prepare(30, given)) for given in conditioning)
+        inside = slice(10, 20)  # at the ends, zeroed taps weigh by how much they were looked at
+        assert torch.allclose(one[..., inside], other[..., inside], atol=1e-4) is not differs

@@ -21,6 +21,7 @@ KINDS: list[dict[str, Any]] = [
     {"mask_at": "decoder", "position": "absolute"},
     {"mask_token": "zero", "reconstruction": True},
     {"conditioning_layers": (-1, -2, 2)},
+    {"decoder_values": "both"},
 ]
 
 

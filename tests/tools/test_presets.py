@@ -90,6 +90,7 @@ OTHER = {
     "Literal['learned', 'zero']": ("zero", "zero"), "Literal['encoder', 'decoder']": ("decoder", "decoder"),
     "Literal['none', 'bias', 'embedding', 'absolute']": ("absolute", "absolute"),
     "Literal['all', 'observed', 'future']": ("future", "future"),
+    "Literal['labels', 'both']": ("both", "both"),
     "tuple[int, ...]": ("1 2", (1, 2)), "tuple[float, ...]": ("0.1 0.9", (0.1, 0.9)),
     "tuple[int, int]": ("2 4", (2, 4)),
 }  # fmt: skip

@@ -24,6 +24,7 @@ from tools.dataset import Dataset, FeatureSource
 from tools.presets import PRESETS, Preset, preset_from_json
 from tools.train import (
     Example,
+    SegmentPool,
     Settings,
     Trainer,
     collate,
@@ -299,3 +300,21 @@ def test_actions_are_stretched_in_order() -> None:
     cuts = np.flatnonzero(np.diff(labels[frames])) + 1
     assert labels[frames][[0, *cuts]].tolist() == [2, 0, 1]  # none is lost, however short
     assert len(frames) != 75
+
+
+def test_swapped_actions_keep_their_place_and_their_class() -> None:
+    def video(labels: list[int], offset: float) -> Example:
+        features = np.array([[10.0 * label + offset for label in labels]], np.float32)
+        return Example(features, np.array(labels), np.zeros(len(labels), np.float32))
+
+    here, there = video([0, 0, 0, 1, 1, 2], 0.0), video([1, 0, 0, 1, 1, 1, 1], 1.0)
+    pool = SegmentPool([here, there])
+    assert pool.swap(here, 0.0, np.random.default_rng(0)) is here
+    seen = set()
+    for seed in range(40):
+        swapped = pool.swap(here, 1.0, np.random.default_rng(seed))
+        assert (swapped.features[0] // 10 == here.labels).all()
+        assert (swapped.features[0, :3] == swapped.features[0, 0]).all()
+        seen.add(float(swapped.features[0, 3]))
+    assert seen == {10.0, 11.0}
+    assert here.features.tolist() == [[0.0, 0.0, 0.0, 10.0, 10.0, 20.0]]
