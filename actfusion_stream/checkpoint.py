@@ -18,8 +18,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from actfusion_stream.errors import StreamError
-from extractors.extractor import Extractor, ExtractorSpec
-from extractors.i3d import I3DConfig, InceptionI3D
+from extractors.extractor import Extractor, networks
+from extractors.spec import ExtractorSpec
 from models.actfusion import ActFusion, ActFusionConfig, Decoder, Encoder, reconstruction_head
 
 FORMAT = "actfusion-stream checkpoint 1"
@@ -252,20 +252,19 @@ def _expected_shapes(checkpoint: Checkpoint, found: dict[str, tuple[int, ...]]) 
     config, spec = checkpoint.model_config, checkpoint.extractor_spec
     # In parts: a whole ActFusion would draw its mask token, for which torch imports for a second.
     with torch.device("meta"):
-        networks: dict[str, torch.nn.Module] = {
-            "model.encoder": Encoder(config),
-            "model.decoder": Decoder(config),
+        parts: dict[str, torch.nn.Module] = {
+            "model.encoder.": Encoder(config),
+            "model.decoder.": Decoder(config),
         }
         if config.reconstruction:
-            networks["model.reconstruct"] = reconstruction_head(config)
+            parts["model.reconstruct."] = reconstruction_head(config)
         if spec is not None:
-            bias = found.get("extractor.logits.conv3d.bias", ())
-            networks["extractor"] = InceptionI3D(
-                I3DConfig(width=spec.width, num_classes=bias[0] if bias else 1)
-            )
+            prefix = "extractor."
+            given = {name.removeprefix(prefix): s for name, s in found.items() if name.startswith(prefix)}
+            parts |= {prefix + name: network for name, network in networks(spec, given).items()}
     shapes = {
-        f"{prefix}.{name}": tuple(tensor.shape)
-        for prefix, network in networks.items()
+        f"{prefix}{name}": tuple(tensor.shape)
+        for prefix, network in parts.items()
         for name, tensor in network.state_dict().items()
     }
     return {"model.mask_token": (1, config.mask_token_dim, 1), **shapes}

@@ -23,15 +23,16 @@ import torch
 
 from actfusion_stream.buffer import FeatureBuffer
 from actfusion_stream.checkpoint import build, load_checkpoint
-from actfusion_stream.clips import ClipGrid
 from actfusion_stream.errors import StreamError
 from actfusion_stream.predictor import Prediction, Predictor
 from actfusion_stream.source import Frame, SourceInfo, open_source
 from actfusion_stream.stats import Stats
+from actfusion_stream.time_grid import TimeGrid
 from actfusion_stream.timeline import Segment, Tick, segments_from_labels
+from extractors.feature_stream import FeatureStream
 
 MEMORY_SECONDS = 600.0  # what the model looks back on; older labels are kept as they were last given
-_BATCH = 16  # clips per run of the extractor: more gains nothing on a CPU
+_LEAST_MEMORY = 16  # features
 _MAX_RATIO, _MAX_SECONDS = 10.0, 3600.0
 _MIN_TICK, _MAX_TICK = 0.04, 60.0
 _ROUNDING = 0.001  # seconds, to which Matroska rounds: a frame at 0.333 s is in time for a tick at 1/3 s
@@ -118,11 +119,11 @@ class Stream:
         self.lookahead = spec.lookahead
         self._horizon, self._tick = horizon, tick
         self._predict = Predictor(model, loaded.median)
-        self._grid = ClipGrid(spec)
+        self._grid = TimeGrid(spec.rate)
+        self._features = FeatureStream(self._extractor)
         self._buffer = FeatureBuffer(
-            self._extractor.feature_dim, max(_BATCH, round(MEMORY_SECONDS / spec.period))
+            self._extractor.feature_dim, max(_LEAST_MEMORY, round(MEMORY_SECONDS / spec.period))
         )
-        self._waiting: list[np.ndarray] = []  # clips without features
         # What was last said of every feature so far. Those that the buffer forgot keep their label for good.
         self._labels = np.zeros(0, np.int64)
         self._confidences = np.zeros(0, np.float32)
@@ -158,7 +159,7 @@ class Stream:
                 next_tick = frame.time + self._tick if next_tick is None else next_tick
                 due = frame.time >= next_tick - _ROUNDING
                 if due:
-                    self._extract()
+                    self._store(self._features.flush())
                 extracting += time.perf_counter() - began
                 tick = None
                 if due and len(self._buffer):
@@ -175,8 +176,7 @@ class Stream:
             Segments from the first frame to the end of the last one; none if there was no frame.
         """
         if self._segmentation is None:
-            self._waiting += self._grid.finish()
-            self._extract()
+            self._store(self._features.finish())
             if len(self._buffer):
                 self._update(self._predict(self._buffer.observed(), self._buffer.first, 0))
             edges = self._edges(len(self._labels), self._end)
@@ -189,7 +189,7 @@ class Stream:
     def features(self) -> tuple[np.ndarray, np.ndarray]:
         """The features that the buffer holds, (C, N) float32, and their times, (N,) seconds."""
         index = np.arange(self._buffer.first, self._buffer.end)
-        return self._buffer.observed().copy(), np.array([self._grid.time_of(int(i)) for i in index])
+        return self._buffer.observed().copy(), self._time_of(index)
 
     def _take(self, frame: Frame) -> None:
         if self.stats.frames and frame.time - self.stats.seen_until > _MAX_GAP:
@@ -201,21 +201,19 @@ class Stream:
         self.stats.dropped = self._source.dropped
         self.stats.seen_until = frame.time
         self._end = frame.time + 1 / (self.info.rate or self._extractor.spec.rate)
-        for clip in self._grid.push(frame.time, self._extractor.prepare(frame.image)):
-            self._waiting.append(clip)
-            if len(self._waiting) == _BATCH:
-                self._extract()
+        for image in self._grid.push(frame.time, frame.image):
+            self._store(self._features.push(image))
 
-    def _extract(self) -> None:
-        for i in range(0, len(self._waiting), _BATCH):
-            features = self._extractor(np.stack(self._waiting[i : i + _BATCH]))
-            if self._buffer.end + len(features) > len(self._labels) + self._buffer.capacity:
+    def _store(self, features: np.ndarray) -> None:
+        """Keep features (N, C), as many at a time as the buffer holds."""
+        for first in range(0, len(features), self._buffer.capacity):
+            part = features[first : first + self._buffer.capacity]
+            if self._buffer.end + len(part) > len(self._labels) + self._buffer.capacity:
                 # In a gap longer than the memory no tick comes: without this the buffer would forget
                 # features of which nothing was ever said.
                 self._update(self._predict(self._buffer.observed(), self._buffer.first, 0))
-            self._buffer.append(features)
-            self.stats.features += len(features)
-        self._waiting.clear()
+            self._buffer.append(part)
+            self.stats.features += len(part)
 
     def _say(self, frame: Frame, extracting: float) -> Tick:
         began = time.perf_counter()
@@ -248,8 +246,12 @@ class Stream:
 
     def _edges(self, count: int, latest: float) -> np.ndarray:
         """(count + 1,) seconds between which each feature speaks: halfway to the next, within the video."""
-        times = self._grid.time_of(0) + self._extractor.spec.period * (np.arange(count + 1) - 0.5)
-        return np.clip(times, self._grid.time_of(0), max(latest, self._grid.time_of(0)))
+        first = self._grid.time_of(0)
+        return np.clip(self._time_of(np.arange(count + 1) - 0.5), first, max(latest, first))
+
+    def _time_of(self, feature: np.ndarray) -> np.ndarray:
+        """Seconds of features, by index."""
+        return self._grid.time_of(0) + self._extractor.spec.period * feature
 
 
 def open_stream(

@@ -1,148 +1,40 @@
-"""From pictures to features: how frames become clips, and clips become vectors, with one network.
-
-What a feature means depends on every setting here, so they travel together, with a fingerprint of the
-weights: a model trained on one extractor's features says nothing sensible about another's.
-"""
+"""One extractor: the networks of a spec with their weights, and the preparation of what they read."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+import itertools
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import cast
 
-import cv2
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from extractors import hub
+from extractors.continual import ContinualI3D
+from extractors.flow import FlowFunction, open_flow, raft_network
 from extractors.i3d import I3DConfig, InceptionI3D, fold_batchnorm
+from extractors.pictures import prepare, prepare_flow, scale_pixels, to_channels_first
+from extractors.spec import FLOW, HUB, RGB, ExtractorSpec, fingerprint
 
-# A spec may come in a file from anybody: nothing in it may take all memory, or never end.
-_MOST = 4096  # pixels, frames, frames a second
-_MAX_PIXELS = 2**24  # of a clip; the published features read 2**20
-
-
-@dataclass(frozen=True)
-class ExtractorSpec:
-    """Everything that decides what a feature is.
-
-    Attributes:
-        name: what the extractor is called, e.g. in errors.
-        width: channel multiplier of the I3D; 1 is the published network.
-        window: frames per clip.
-        rate: frames per second of the time grid that clips are cut from.
-        stride: grid frames from one feature to the next.
-        short_side: pixels to which the shorter side of a picture is resized.
-        crop: (height, width) of the centre crop after that.
-        fingerprint: SHA-256 over names and values of the weights; empty until there are weights.
-    """
-
-    name: str
-    width: float
-    window: int
-    rate: float
-    stride: int
-    short_side: int
-    crop: tuple[int, int]
-    fingerprint: str = ""
-
-    def __post_init__(self) -> None:
-        counts = (self.window, self.stride, self.short_side, *self.crop)
-        if not all(isinstance(count, int) and 1 <= count <= _MOST for count in counts):
-            raise ValueError(
-                f"window, stride, short side and crop of the extractor are {counts}; "
-                f"give whole numbers from 1 to {_MOST}"
-            )
-        factors = (self.width, self.rate)
-        if not all(isinstance(factor, (int, float)) and 0 < factor <= _MOST for factor in factors):
-            raise ValueError(
-                f"width and rate of the extractor are {factors}; give numbers above 0, at most {_MOST}"
-            )
-        if self.window * self.crop[0] * self.crop[1] > _MAX_PIXELS:
-            raise ValueError(
-                f"the extractor's clips of {self.window} x {self.crop[0]} x {self.crop[1]} pixels are larger "
-                f"than the {_MAX_PIXELS} pixels allowed"
-            )
-
-    @property
-    def before(self) -> int:
-        """Grid frames of the window before its centre."""
-        return self.window // 2
-
-    @property
-    def after(self) -> int:
-        """Grid frames of the window after its centre: a feature cannot exist earlier than these."""
-        return self.window - 1 - self.window // 2
-
-    @property
-    def lookahead(self) -> float:
-        """Seconds from a feature's time to the last frame of its window."""
-        return self.after / self.rate
-
-    @property
-    def period(self) -> float:
-        """Seconds from one feature to the next."""
-        return self.stride / self.rate
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> ExtractorSpec:
-        """Raises: TypeError, KeyError, IndexError or ValueError if `values` are not those of a spec."""
-        return cls(**{**values, "crop": (values["crop"][0], values["crop"][1])})
-
-
-def prepare(image: np.ndarray, short_side: int, crop: tuple[int, int]) -> np.ndarray:
-    """Resize the shorter side, keep the centre.
-
-    Args:
-        image: (H, W, 3) uint8 RGB.
-        short_side: pixels of the shorter side after resizing.
-        crop: (h, w) to keep; what a narrow picture lacks is filled by repeating its edge.
-
-    Returns:
-        (h, w, 3) uint8 RGB.
-    """
-    height, width = image.shape[:2]
-    scale = short_side / min(height, width)
-    size = max(round(width * scale), 1), max(round(height * scale), 1)
-    if size != (width, height):
-        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    rows, columns = max(crop[0] - image.shape[0], 0), max(crop[1] - image.shape[1], 0)
-    if rows or columns:
-        image = cv2.copyMakeBorder(
-            image, rows // 2, rows - rows // 2, columns // 2, columns - columns // 2, cv2.BORDER_REPLICATE
-        )
-    top, left = (image.shape[0] - crop[0]) // 2, (image.shape[1] - crop[1]) // 2
-    return np.ascontiguousarray(image[top : top + crop[0], left : left + crop[1]])
-
-
-def scale_pixels(clips: Tensor) -> Tensor:
-    """(N, T, h, w, 3) uint8 to (N, 3, T, h, w) float in [-1, 1], channels last, as a CPU prefers."""
-    scaled = clips.float().sub_(127.5).div_(127.5)  # (N, T, h, w, 3)
-    return scaled.permute(0, 4, 1, 2, 3)  # a view: its strides are those of channels last
-
-
-def fingerprint(state: dict[str, Tensor]) -> str:
-    """SHA-256 of a state dict: names, shapes and float32 values."""
-    digest = hashlib.sha256()
-    for name in sorted(state):
-        tensor = state[name].detach().cpu()
-        if tensor.is_floating_point():
-            digest.update(f"{name}{tuple(tensor.shape)}".encode())
-            digest.update(tensor.float().contiguous().numpy().tobytes())
-    return digest.hexdigest()
+_BATCH_PIXELS, _MOST_CLIPS = 2**23, 16  # of one run; more gains nothing on a CPU
+_HEAD_BIAS = "logits.conv3d.bias"  # tells how many classes an I3D was trained for; features do not use them
 
 
 class Extractor:
-    """An I3D on RGB clips, with the preparation of its pictures.
+    """Clips to features.
 
     Args:
         spec: settings; its fingerprint is computed here, or checked if it has one.
-        state: weights of the network, by published names.
-        num_classes: outputs of the classification head that `state` holds.
+        state: weights by published names. Where there are several networks, names begin with "rgb.", "flow."
+            or "raft.".
         device: where to compute.
+
+    Attributes:
+        spec: with fingerprint.
+        feature_dim: channels C of a feature.
+        batch: clips that are best computed at once.
 
     Raises:
         ValueError: the weights are not those of `spec`.
@@ -159,19 +51,135 @@ class Extractor:
             )
         self.spec = replace(spec, fingerprint=found)
         self.device = torch.device(device)
-        classes = state["logits.conv3d.bias"].shape[0] if "logits.conv3d.bias" in state else 1
-        network = InceptionI3D(I3DConfig(width=spec.width, num_classes=classes))
-        network.load_state_dict(state)
-        self.feature_dim = network.feature_dim
-        folded = fold_batchnorm(network.eval()).to(self.device)
-        self._network = folded.to(memory_format=torch.channels_last_3d)
+        # A GPU computes convolutions several times as fast in bfloat16.
+        self._dtype = torch.bfloat16 if self.device.type == "cuda" else torch.float32
+        self._networks: list[nn.Module] = []
+        self._flow: FlowFunction | None = None
+        self.feature_dim = 0
+        for prefix, network in networks(spec, state).items():
+            own = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+            if prefix == "raft.":
+                self._flow = open_flow(spec.flow, self.device, own)
+                continue
+            _load(network, own, spec)
+            if isinstance(network, InceptionI3D):
+                self.feature_dim += network.feature_dim
+                network = fold_batchnorm(network.eval())
+            else:
+                self.feature_dim += hub.hub_feature_dim(network)
+            network = network.eval().to(self.device, self._dtype)
+            self._networks.append(network.to(memory_format=torch.channels_last_3d))
+        if FLOW in spec.streams and self._flow is None:
+            self._flow = open_flow(spec.flow, self.device)
+        pixels = spec.window * spec.crop[0] * spec.crop[1]
+        self.batch = max(1, min(_MOST_CLIPS, _BATCH_PIXELS // pixels))
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """(H, W, 3) uint8 RGB to the (h, w, 3) uint8 that clips are made of."""
         return prepare(image, self.spec.short_side, self.spec.crop)
 
-    def __call__(self, clips: np.ndarray) -> np.ndarray:
-        """(N, window, h, w, 3) uint8 to features (N, C) float32."""
+    def flows(self, images: list[np.ndarray]) -> list[np.ndarray]:
+        """Motion from each picture to the next, prepared.
+
+        Args:
+            images: N pictures (H, W, 3) uint8 RGB at their own size, at least one.
+
+        Returns:
+            N - 1 arrays (h, w, 2) float32 in [-1, 1]; zero between a picture and itself, and where the
+            size changes, as across a cut.
+        """
+        assert self._flow is not None
+        flows = [np.zeros((*self.spec.crop, 2), np.float32)] * (len(images) - 1)
+        pairs = enumerate(itertools.pairwise(images))
+        moved = [i for i, (one, other) in pairs if one is not other and one.shape == other.shape]
+        if moved:
+            before, after = (np.stack([images[i + by] for i in moved]) for by in (0, 1))  # (M, H, W, 3)
+            for i, flow in zip(moved, self._flow(before, after), strict=True):
+                flows[i] = prepare_flow(flow, self.spec.short_side, self.spec.crop)
+        return flows
+
+    def scaled(self, rgb: np.ndarray | None, flow: np.ndarray | None) -> list[Tensor]:
+        """What the networks read: (N, 3, T, h, w) of pictures, (N, 2, T, h, w) of flow, as asked for."""
+        inputs = []
+        if RGB in self.spec.streams:
+            pixels = torch.from_numpy(cast(np.ndarray, rgb)).to(self.device)
+            scaled = scale_pixels(pixels, hub.MEAN, hub.STD) if self.spec.is_hub else scale_pixels(pixels)
+            inputs.append(scaled.to(self._dtype))
+        if FLOW in self.spec.streams:
+            inputs.append(to_channels_first(cast(np.ndarray, flow), self.device).to(self._dtype))
+        return inputs
+
+    def __call__(
+        self,
+        rgb: np.ndarray | None = None,
+        flow: np.ndarray | None = None,
+        inside: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Features of exact windows.
+
+        Args:
+            rgb: (N, window, h, w, 3) uint8, where the spec has pictures.
+            flow: (N, window, h, w, 2) float32 in [-1, 1], where it has flow.
+            inside: (N, window) bool, False where a frame is to be read as zeros; default: none is.
+
+        Returns:
+            (N, C) float32, pictures first, then flow.
+        """
+        parts = []
         with torch.inference_mode():
-            pixels = scale_pixels(torch.from_numpy(clips).to(self.device))
-            return self._network.features(pixels).float().cpu().numpy()
+            for network, x in zip(self._networks, self.scaled(rgb, flow), strict=True):
+                if inside is not None and not inside.all():
+                    x = x * torch.from_numpy(inside).to(x)[:, None, :, None, None]
+                if isinstance(network, InceptionI3D):
+                    parts.append(network.features(x))
+                else:
+                    ratio = hub.hub_model(self.spec.name.removeprefix(HUB)).slow_ratio
+                    parts.append(hub.hub_features(network, x, ratio))
+            return torch.cat(parts, dim=1).float().cpu().numpy()
+
+    def continual(self) -> list[ContinualI3D]:
+        """New continual networks for one video, one for each stream."""
+        return [ContinualI3D(cast(InceptionI3D, network), self.spec.stride) for network in self._networks]
+
+
+def networks(spec: ExtractorSpec, state: Mapping[str, Tensor | tuple[int, ...]]) -> dict[str, nn.Module]:
+    """The networks of a spec without weights, by the prefix of their weights' names.
+
+    Args:
+        spec: settings.
+        state: weights, or their shapes; only the number of classes that an I3D was trained for is read.
+    """
+    several = len(spec.streams) > 1 or spec.flow.startswith("raft")
+    built: dict[str, nn.Module] = {}
+    for stream in spec.streams:
+        prefix = f"{stream}." if several else ""
+        if spec.is_hub:
+            built[prefix] = hub.hub_network(spec.name.removeprefix(HUB))
+            continue
+        bias = state.get(prefix + _HEAD_BIAS)
+        shape = tuple(bias.shape) if isinstance(bias, Tensor) else bias
+        channels = 3 if stream == RGB else 2
+        built[prefix] = InceptionI3D(I3DConfig(spec.width, channels, shape[0] if shape else 1))
+    if spec.flow.startswith("raft"):
+        built["raft."] = raft_network(spec.flow)
+    return built
+
+
+def _load(network: nn.Module, state: dict[str, Tensor], spec: ExtractorSpec) -> None:
+    """Load by strict names and shapes.
+
+    Raises:
+        ValueError: with the first name that does not fit.
+    """
+    expected = network.state_dict()
+    for name in sorted(state.keys() | expected.keys()):
+        if name not in state and not name.endswith("num_batches_tracked"):
+            raise ValueError(f"the weights of extractor {spec.name} lack {name}; another network's?")
+        if name not in expected:
+            raise ValueError(f"the weights of extractor {spec.name} have {name}, which it does not know")
+        if name in state and state[name].shape != expected[name].shape:
+            raise ValueError(
+                f"{name} of extractor {spec.name} has shape {tuple(state[name].shape)}, it needs "
+                f"{tuple(expected[name].shape)}"
+            )
+    network.load_state_dict(state, strict=False)

@@ -86,9 +86,13 @@ class InceptionI3D(nn.Module):
                 f"this I3D reads (N, {self.config.in_channels}, T, H, W)"
             )
         x = clips
-        for name in self._order:
-            x = self.get_submodule(name)(x)
+        for _, layer in self.trunk():
+            x = layer(x)
         return x
+
+    def trunk(self) -> list[tuple[str, nn.Module]]:
+        """The layers up to `Mixed_5c` in order, by published names."""
+        return [(name, self.get_submodule(name)) for name in self._order]
 
     def features(self, clips: Tensor) -> Tensor:
         """One feature per clip, as the published 50 Salads, Breakfast and GTEA features are made.
@@ -200,7 +204,7 @@ class ConvUnit(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.conv3d.stride[0] > 1:
-            x = _pad_same(x, self.conv3d.kernel_size, self.conv3d.stride)
+            x = pad_same(x, self.conv3d.kernel_size, self.conv3d.stride)
         return F.relu_(self.bn(self.conv3d(x)))
 
 
@@ -212,10 +216,10 @@ class MaxPool(nn.Module):
         self.kernel, self.stride = kernel, stride
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.max_pool3d(_pad_same(x, self.kernel, self.stride), self.kernel, self.stride)
+        return F.max_pool3d(pad_same(x, self.kernel, self.stride), self.kernel, self.stride)
 
 
-def _pad_same(x: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...]) -> Tensor:
+def pad_same(x: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...]) -> Tensor:
     """Pad (N, C, T, H, W) by zeros like TensorFlow's 'SAME': as the size needs, the odd one at the end."""
     padding: list[int] = []
     for size, k, s in zip(x.shape[2:], kernel, stride, strict=True):

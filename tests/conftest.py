@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,8 @@ import torch
 from actfusion_stream.checkpoint import Checkpoint
 from actfusion_stream.source import SourceInfo
 from actfusion_stream.writers import VideoWriter
-from extractors.extractor import ExtractorSpec, fingerprint
 from extractors.i3d import I3DConfig, InceptionI3D
+from extractors.spec import ExtractorSpec, fingerprint
 from models.actfusion import ActFusion, ActFusionConfig
 
 TINY_CLASSES = ("background", "take_knife", "cut_tomato", "pour_oil", "mix")
@@ -53,7 +54,7 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
         class_names=TINY_CLASSES,
         model_config=config,
         model_state=model.state_dict(),
-        extractor_spec=ExtractorSpec(**{**TINY_SPEC.to_json(), "fingerprint": fingerprint(state)}),
+        extractor_spec=replace(TINY_SPEC, fingerprint=fingerprint(state)),
         extractor_state=state,
         median=3,
         note="random weights: what is said means nothing",

@@ -27,8 +27,10 @@ from torch import Tensor
 from actfusion_stream.checkpoint import Checkpoint, bundled_checkpoint
 from actfusion_stream.kitchen import KITCHEN_MARK, Kitchen
 from actfusion_stream.recipe import CLASS_NAMES
-from extractors.extractor import Extractor, ExtractorSpec, prepare, scale_pixels
+from extractors.extractor import Extractor
 from extractors.i3d import I3DConfig, InceptionI3D
+from extractors.pictures import prepare, scale_pixels
+from extractors.spec import ExtractorSpec
 from models.actfusion import ActFusion
 from tools.demo_model import SCRIPT_SEEDS, SequenceSource, Video, train
 from tools.resume import save_whole

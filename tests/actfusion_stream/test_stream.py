@@ -14,11 +14,11 @@ from sample_videos import make_video
 
 from actfusion_stream import stream as stream_module
 from actfusion_stream.checkpoint import load_checkpoint
-from actfusion_stream.clips import ClipGrid
 from actfusion_stream.errors import StreamError
 from actfusion_stream.predictor import Predictor
 from actfusion_stream.source import SourceInfo, open_source
 from actfusion_stream.stream import Horizon, Stream, open_stream
+from actfusion_stream.time_grid import TimeGrid
 from actfusion_stream.timeline import Segment, Tick
 from actfusion_stream.writers import VideoWriter
 
@@ -268,16 +268,18 @@ def test_nothing_was_seen(moving: Path, tiny_checkpoint: Path) -> None:
 
 def test_streaming_gives_the_features_of_the_whole_video_at_once(moving: Path, tiny_checkpoint: Path) -> None:
     extractor = load_checkpoint(tiny_checkpoint).extractor()
-    grid = ClipGrid(extractor.spec)
+    grid, spec = TimeGrid(extractor.spec.rate), extractor.spec
     with open_source(moving) as source:
-        clips = [
-            clip for frame in source for clip in grid.push(frame.time, extractor.prepare(frame.image))
-        ] + grid.finish()
-    at_once = extractor(np.stack(clips)).T
+        pictures = [
+            extractor.prepare(image) for frame in source for image in grid.push(frame.time, frame.image)
+        ]
+    centres = np.arange(0, len(pictures), spec.stride)[:, None]
+    windows = (centres + np.arange(-spec.before, spec.after + 1)).clip(0, len(pictures) - 1)
+    at_once = extractor(np.stack(pictures)[windows]).T
     for tick in (0.04, 0.3, 1.0, 60.0):
         _, _, stream = run(moving, tiny_checkpoint, tick=tick)
         features, times = stream.features()
-        np.testing.assert_allclose(times, [grid.time_of(i) for i in range(45)])
+        np.testing.assert_allclose(times, [grid.time_of(spec.stride * i) for i in range(45)])
         assert np.abs(features - at_once).max() < 1e-5 * np.abs(at_once).max()
 
 

@@ -12,8 +12,10 @@ import pytest
 import torch
 
 from actfusion_stream.checkpoint import Checkpoint, load_checkpoint
-from extractors.extractor import Extractor, ExtractorSpec, fingerprint, prepare, scale_pixels
+from extractors.extractor import Extractor
 from extractors.i3d import I3DConfig, InceptionI3D
+from extractors.pictures import prepare, scale_pixels
+from extractors.spec import ExtractorSpec, fingerprint
 
 PUBLISHED = ExtractorSpec(
     name="i3d-rgb", width=1.0, window=21, rate=30.0, stride=8, short_side=256, crop=(224, 224)
@@ -52,9 +54,9 @@ def test_settings_survive_json() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"window": 0}, r"are \(0, 8, 256, 224, 224\); give whole numbers from 1 to 4096"),
-        ({"stride": 1.5}, r"are \(21, 1.5, 256, 224, 224\); give whole numbers"),
-        ({"crop": (224, 10**9)}, r"are \(21, 8, 256, 224, 1000000000\); give whole numbers"),
+        ({"window": 0}, r"are \(0, 8, 256, 224, 224, 1\); give whole numbers from 1 to 4096"),
+        ({"stride": 1.5}, r"are \(21, 1.5, 256, 224, 224, 1\); give whole numbers"),
+        ({"crop": (224, 10**9)}, r"are \(21, 8, 256, 224, 1000000000, 1\); give whole numbers"),
         ({"rate": 0}, r"width and rate of the extractor are \(1.0, 0\); give numbers above 0"),
         ({"rate": float("nan")}, r"width and rate of the extractor are \(1.0, nan\)"),
         ({"width": float("inf")}, r"width and rate of the extractor are \(inf, 30.0\)"),

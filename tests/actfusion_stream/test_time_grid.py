@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
 
-from actfusion_stream.clips import ClipGrid
-from extractors.extractor import ExtractorSpec
+from actfusion_stream.time_grid import TimeGrid
+from extractors.spec import ExtractorSpec
+from extractors.windows import Item, Windows
 
 TOLERANCE = 0.225  # of a grid step, early or late
 
@@ -22,14 +23,33 @@ def picture(index: int) -> np.ndarray:
     return np.full((1, 1, 3), index, np.int64)
 
 
-def numbers(clips: Sequence[np.ndarray]) -> list[list[int]]:
-    return [clip[:, 0, 0, 0].tolist() for clip in clips]
+class ClipGrid:
+    """Time grid and windows, joined as a feature stream joins them."""
+
+    def __init__(self, settings: ExtractorSpec) -> None:
+        self.settings = settings
+        self.grid, self.windows = TimeGrid(settings.rate), Windows(settings)
+
+    def time_of(self, clip: int) -> float:
+        return self.grid.time_of(clip * self.settings.stride)
+
+    def push(self, time: float, image: np.ndarray) -> Iterator[list[int]]:
+        for shown in self.grid.push(time, image):
+            if (window := self.windows.push(Item(shown, None, inside=True))) is not None:
+                yield numbers(window)
+
+    def finish(self) -> list[list[int]]:
+        return [numbers(window) for window in self.windows.finish()]
+
+
+def numbers(window: list[Item]) -> list[int]:
+    return [int(item.rgb[0, 0, 0]) for item in window if item.rgb is not None]
 
 
 def cut(grid: ClipGrid, times: Sequence[float]) -> list[list[int]]:
     """Frame numbers in each clip of a whole video."""
     clips = [clip for index, time in enumerate(times) for clip in grid.push(time, picture(index))]
-    return numbers(clips + grid.finish())
+    return clips + grid.finish()
 
 
 def on_grid(times: Sequence[float], rate: float = 15.0) -> list[int]:
@@ -86,7 +106,7 @@ def test_no_frame_no_clip() -> None:
 def test_the_grid_starts_with_the_first_frame() -> None:
     grid = ClipGrid(spec(window=1, stride=2))
     assert cut(grid, [3.5 + i / 10 for i in range(5)]) == [[0], [2], [4]]
-    assert (grid.start, grid.time_of(0), grid.time_of(2)) == (3.5, 3.5, 3.9)
+    assert (grid.grid.start, grid.time_of(0), grid.time_of(2)) == (3.5, 3.5, 3.9)
 
 
 # Rates
@@ -148,7 +168,7 @@ def test_clips_of_a_long_gap_are_not_held_all_at_once() -> None:
     grid = ClipGrid(spec(window=1, rate=1000.0, stride=1))
     list(grid.push(0.0, picture(0)))
     clips = grid.push(1e9, picture(1))  # a trillion clips
-    assert numbers([next(clips), next(clips)]) == [[0], [0]]
+    assert [next(clips), next(clips)] == [[0], [0]]
 
 
 def test_no_clip_holds_a_frame_from_later() -> None:
@@ -160,7 +180,7 @@ def test_no_clip_holds_a_frame_from_later() -> None:
         step = 1 / settings.rate
         count = 0
         for index, time in enumerate(times):
-            for clip in numbers(list(grid.push(time, picture(index)))):
+            for clip in grid.push(time, picture(index)):
                 due = grid.time_of(count) + step * np.arange(-settings.before, settings.after + 1)
                 shown = np.array([times[number] for number in clip])
                 assert np.all((shown <= due + TOLERANCE * step + 1e-9) | (shown == times[0]))

@@ -1,0 +1,128 @@
+"""Grid frames in, features out: the one way from pictures to features, live and in bulk.
+
+Batches, chunks and ticks change how soon a feature comes, never its value beyond rounding.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from extractors.extractor import Extractor
+from extractors.spec import FLOW, RGB
+from extractors.windows import Item, Windows, stack
+
+_CHUNK = 32  # frames of one run of a continual network
+
+
+class FeatureStream:
+    """Features of one video, whose pictures come one by one on the extractor's time grid.
+
+    Args:
+        extractor: which may serve several such streams.
+
+    `push` computes only when a batch is full; `flush` computes what is due now, as a live tick needs it.
+    """
+
+    def __init__(self, extractor: Extractor) -> None:
+        self._extractor = extractor
+        self._spec = extractor.spec
+        self._last: tuple[np.ndarray, np.ndarray | None] | None = None  # a picture, and the same prepared
+        self._pending: list[tuple[np.ndarray, np.ndarray | None]] = []  # their flow to the next is to come
+        self._waiting: list[list[Item]] = []  # windows without features
+        self._frames: list[Item] = []  # for a continual network: items that it has not seen
+        self._run: _ContinualRun | Windows = (
+            _ContinualRun(extractor) if self._spec.windows == "continual" else Windows(self._spec)
+        )
+
+    def push(self, image: np.ndarray) -> np.ndarray:
+        """Take the next grid frame.
+
+        Args:
+            image: (H, W, 3) uint8 RGB at its own size; the same array again where the grid repeats a frame.
+
+        Returns:
+            (N, C) float32: features that are ready, none unless this frame filled a batch.
+        """
+        if self._last is None or image is not self._last[0]:
+            prepared = self._extractor.prepare(image) if RGB in self._spec.streams else None
+            self._last = image, prepared
+        if FLOW in self._spec.streams:
+            self._pending.append(self._last)
+            if len(self._pending) > self._extractor.batch:
+                self._take(self._pair_up())
+        else:
+            self._take([Item(self._last[1], None, inside=True)])
+        if len(self._waiting) >= self._extractor.batch or len(self._frames) >= _CHUNK:
+            return self._compute()
+        return self._nothing()
+
+    def flush(self) -> np.ndarray:
+        """(N, C) float32: every feature that the frames so far allow, and that was not given yet."""
+        self._take(self._pair_up())
+        return self._compute()
+
+    def finish(self) -> np.ndarray:
+        """(N, C) float32: the features that were still waiting for frames when the video ended."""
+        self._take(self._pair_up())
+        if self._pending:  # nothing moves after the last picture
+            still = np.zeros((*self._spec.crop, 2), np.float32)
+            self._take([Item(self._pending[0][1], still, inside=True)])
+        if isinstance(self._run, Windows):
+            self._waiting += self._run.finish()
+            return self._compute()
+        return np.concatenate([self._compute(), self._run.finish()])
+
+    def _pair_up(self) -> list[Item]:
+        """Items of the pictures that wait for their flow; the last one waits on for its successor."""
+        flows = self._extractor.flows([image for image, _ in self._pending]) if self._pending else []
+        items = [
+            Item(prepared, flow, inside=True)
+            for (_, prepared), flow in zip(self._pending, flows, strict=False)
+        ]
+        self._pending = self._pending[-1:]
+        return items
+
+    def _take(self, items: list[Item]) -> None:
+        if isinstance(self._run, Windows):
+            self._waiting += [window for item in items if (window := self._run.push(item)) is not None]
+        else:
+            self._frames += items
+
+    def _compute(self) -> np.ndarray:
+        found = [self._nothing()]
+        if isinstance(self._run, Windows):
+            size = self._extractor.batch
+            for first in range(0, len(self._waiting), size):
+                found.append(self._extractor(*stack(self._waiting[first : first + size])))
+            self._waiting.clear()
+        elif self._frames:
+            found.append(self._run.push(self._frames))
+            self._frames.clear()
+        return np.concatenate(found)
+
+    def _nothing(self) -> np.ndarray:
+        return np.zeros((0, self._extractor.feature_dim), np.float32)
+
+
+class _ContinualRun:
+    """The continual networks of one video, one for each stream."""
+
+    def __init__(self, extractor: Extractor) -> None:
+        self._extractor = extractor
+        self._networks = extractor.continual()
+        self._like: list[torch.Tensor] = []
+
+    def push(self, frames: list[Item]) -> np.ndarray:
+        clips = stack([frames])
+        inputs = self._extractor.scaled(clips.rgb, clips.flow)
+        self._like = [x[:, :, :0] for x in inputs]
+        return self._joined([net.push(x) for net, x in zip(self._networks, inputs, strict=True)])
+
+    def finish(self) -> np.ndarray:
+        if not self._like:
+            return np.zeros((0, self._extractor.feature_dim), np.float32)
+        return self._joined([net.finish(x) for net, x in zip(self._networks, self._like, strict=True)])
+
+    def _joined(self, parts: list[torch.Tensor]) -> np.ndarray:
+        return torch.cat(parts, dim=1).float().cpu().numpy()
