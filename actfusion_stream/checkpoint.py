@@ -56,7 +56,7 @@ class Checkpoint:
         model_state: its weights.
         extractor_spec: what the features were that it was trained on; None if they came from files, so that
             only files like those can be fed to it.
-        extractor_state: weights of that extractor.
+        extractor_state: weights of that extractor; none if they have to be given beside it.
         median: feature steps of the median filter that each class's probabilities go through before the
             argmax; 1 for none.
         note: a warning to show beside everything the model says, "" if none is needed.
@@ -86,10 +86,11 @@ class Checkpoint:
         Raises:
             ValueError: there is none, or it is another one than the fingerprint says.
         """
-        if self.extractor_spec is None:
+        if self.extractor_spec is None or not self.extractor_state:
+            what = f"features of {self.extractor_spec.name}" if self.extractor_spec else "features from files"
             raise ValueError(
-                "it was trained on features from files and brings no extractor, so it cannot watch a video; "
-                "python -m tools.evaluate runs it on such files"
+                f"it was trained on {what} and brings no extractor to watch a video with; --extractor gives "
+                "one, and python -m tools.evaluate runs it on features from files"
             )
         return Extractor(self.extractor_spec, self.extractor_state, device)
 
@@ -168,15 +169,23 @@ def load_checkpoint(path: str | Path | None = None) -> Checkpoint:
 
 
 def build(
-    checkpoint: Checkpoint, path: str | Path | None, device: str | torch.device
+    checkpoint: Checkpoint,
+    path: str | Path | None,
+    device: str | torch.device,
+    extractor: Extractor | None = None,
 ) -> tuple[Extractor, ActFusion]:
     """The extractor and the model of a checkpoint.
 
+    Args:
+        checkpoint, path: what was loaded, and from where.
+        device: where to compute.
+        extractor: to take instead of the checkpoint's own.
+
     Raises:
-        StreamError: its weights do not fit its own description.
+        StreamError: its weights do not fit its own description, or the extractor does not fit the model.
     """
     try:
-        extractor, model = checkpoint.extractor(device), checkpoint.model(device)
+        extractor, model = extractor or checkpoint.extractor(device), checkpoint.model(device)
         if extractor.feature_dim != checkpoint.model_config.feature_dim:
             raise ValueError(
                 f"the extractor's features have {extractor.feature_dim} channels, the model reads "
@@ -258,8 +267,8 @@ def _expected_shapes(checkpoint: Checkpoint, found: dict[str, tuple[int, ...]]) 
         }
         if config.reconstruction:
             parts["model.reconstruct."] = reconstruction_head(config)
-        if spec is not None:
-            prefix = "extractor."
+        prefix = "extractor."
+        if spec is not None and any(name.startswith(prefix) for name in found):
             given = {name.removeprefix(prefix): s for name, s in found.items() if name.startswith(prefix)}
             parts |= {prefix + name: network for name, network in networks(spec, given).items()}
     shapes = {

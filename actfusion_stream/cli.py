@@ -17,6 +17,7 @@ from actfusion_stream.arguments import OneLineParser
 from actfusion_stream.errors import StreamError
 
 if TYPE_CHECKING:
+    from actfusion_stream.extractor_choice import ExtractorChoice
     from actfusion_stream.stream import Stream
 
 _INTERRUPTED = 130  # what shells report of a program that SIGINT ended
@@ -77,6 +78,18 @@ def _parser() -> argparse.ArgumentParser:
         "--display", choices=("auto", "terminal", "none"), default="auto",
         help="how to show it (default auto: a live view on a terminal, plain lines elsewhere)",
     )  # fmt: skip
+    extractor = parser.add_argument_group("extractor, where the checkpoint brings none, or against its own")
+    extractor.add_argument(
+        "--extractor", metavar="NAME", help="e.g. i3d, hub:slow_r50, or a .safetensors file"
+    )
+    extractor.add_argument(
+        "--weights", metavar="FILE", type=Path, nargs="+", default=[],
+        help="files of its networks: pictures, flow, raft (default: what actfusion-weights has fetched)",
+    )  # fmt: skip
+    extractor.add_argument("--flow", choices=("tvl1", "dis", "raft-large", "raft-small"), help="optical flow")
+    extractor.add_argument(
+        "--force-extractor", action="store_true", help="run another extractor than the model was trained with"
+    )
     parser.add_argument("--device", help="torch device, e.g. cuda or cpu (default: a GPU where there is one)")
     parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
     return parser
@@ -155,8 +168,12 @@ def _run(options: argparse.Namespace, interrupted: threading.Event) -> int:
                 horizon=options.horizon,
                 tick=options.tick,
                 device=options.device,
+                extractor=_extractor(options),
+                force_extractor=options.force_extractor,
             )
         )
+        if stream.extractor_warning:
+            print(f"actfusion-stream: warning: {stream.extractor_warning}", file=sys.stderr)
         events = stack.enter_context(EventWriter(options.events, source)) if options.events else None
         exporter = None
         if options.output:
@@ -199,6 +216,16 @@ def _run(options: argparse.Namespace, interrupted: threading.Event) -> int:
         console = Console(stderr=on_stdout, highlight=False)
         print_summary(console, stream.class_names, segments, stream.stats, written)
     return _INTERRUPTED if interrupted.is_set() else 0
+
+
+def _extractor(options: argparse.Namespace) -> ExtractorChoice | None:
+    from actfusion_stream.extractor_choice import ExtractorChoice
+
+    if options.extractor is None:
+        if options.weights or options.flow:
+            raise StreamError("--weights and --flow: they need --extractor, e.g. --extractor i3d")
+        return None
+    return ExtractorChoice(options.extractor, tuple(options.weights), flow=options.flow)
 
 
 def _check_distinct(options: argparse.Namespace) -> None:

@@ -24,6 +24,7 @@ import torch
 from actfusion_stream.buffer import FeatureBuffer
 from actfusion_stream.checkpoint import build, load_checkpoint
 from actfusion_stream.errors import StreamError
+from actfusion_stream.extractor_choice import ExtractorChoice, open_extractor
 from actfusion_stream.predictor import Prediction, Predictor
 from actfusion_stream.source import Frame, SourceInfo, open_source
 from actfusion_stream.stats import Stats
@@ -89,6 +90,7 @@ class Stream:
         class_names: the classes of the checkpoint, in order.
         note: a warning to show beside what the model says, "" if none is needed.
         stats: counters and latencies.
+        extractor_warning: what is odd about the extractor that was forced upon the model, None if nothing is.
         lookahead: seconds by which the past trails the newest frame.
     """
 
@@ -99,15 +101,26 @@ class Stream:
         horizon: Horizon,
         tick: float,
         device: str | torch.device,
+        extractor: ExtractorChoice | None = None,
+        force_extractor: bool = False,
     ) -> None:
         if not _MIN_TICK <= tick <= _MAX_TICK:
             raise StreamError(
                 f"tick {tick:g}: give seconds of video from {_MIN_TICK:g} to {_MAX_TICK:g}, e.g. 1"
             )
         loaded = load_checkpoint(checkpoint)
+        given, self.extractor_warning = None, None
+        if extractor is not None:
+            given, self.extractor_warning = open_extractor(
+                extractor,
+                loaded.extractor_spec,
+                f"checkpoint {checkpoint or 'bundled'}",
+                device,
+                force_extractor,
+            )
         self._source = open_source(source)
         try:
-            self._extractor, model = build(loaded, checkpoint, device)
+            self._extractor, model = build(loaded, checkpoint, device, given)
         except BaseException:
             self._source.close()
             raise
@@ -261,6 +274,8 @@ def open_stream(
     horizon: str | float = 0.5,
     tick: float = 1.0,
     device: str | None = None,
+    extractor: str | ExtractorChoice | None = None,
+    force_extractor: bool = False,
 ) -> Stream:
     """Open a video file or a camera as a stream of ticks.
 
@@ -271,6 +286,8 @@ def open_stream(
         horizon: how far to anticipate, as a ratio of the observed length (0.5) or in seconds ("20s").
         tick: seconds of video from one run of the model to the next.
         device: torch device; None takes a GPU where there is one.
+        extractor: what to watch with, by name, e.g. "i3d"; None for the one that the checkpoint brings.
+        force_extractor: run another one than the model was trained with.
 
     Returns:
         A `Stream`: a context manager, and an iterable of `Tick`.
@@ -283,7 +300,10 @@ def open_stream(
         ...     for tick in stream:
         ...         print(f"{tick.seen_until:.1f} s: {tick.current.label}")
     """
-    return Stream(source, checkpoint, Horizon.parse(horizon), tick, _choose_device(device))
+    choice = ExtractorChoice(extractor) if isinstance(extractor, str) else extractor
+    return Stream(
+        source, checkpoint, Horizon.parse(horizon), tick, _choose_device(device), choice, force_extractor
+    )
 
 
 def _choose_device(name: str | None) -> torch.device:

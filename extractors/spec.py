@@ -7,7 +7,7 @@ to the stream: a model trained on one extractor's features says nothing sensible
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from torch import Tensor
@@ -142,14 +142,14 @@ class ExtractorSpec:
 def differences(one: ExtractorSpec, other: ExtractorSpec) -> list[str]:
     """What keeps features of one from being those of the other, "rate 15 and 30", nothing if they are alike.
 
-    The stride is no part of it: it chooses among features, and changes none.
+    The stride is no part of it: it chooses among features, and changes none. A fingerprint that is not known
+    differs from none.
     """
     unlike = []
     for field in fields(ExtractorSpec):
-        if field.name in ("stride", "name"):
-            continue
         a, b = getattr(one, field.name), getattr(other, field.name)
-        if a != b:
+        unknown = field.name == "fingerprint" and not (a and b)
+        if a != b and field.name not in ("stride", "name") and not unknown:
             a, b = (value[:12] if field.name == "fingerprint" else value for value in (a, b))
             unlike.append(f"{field.name} {a} and {b}")
     return unlike
@@ -164,8 +164,3 @@ def fingerprint(state: dict[str, Tensor]) -> str:
             digest.update(f"{name}{tuple(tensor.shape)}".encode())
             digest.update(tensor.float().contiguous().numpy().tobytes())
     return digest.hexdigest()
-
-
-def with_stride(spec: ExtractorSpec, stride: int) -> ExtractorSpec:
-    """The same features, at another distance."""
-    return replace(spec, stride=stride)

@@ -19,6 +19,8 @@ from rich.console import Console
 from actfusion_stream.arguments import OneLineParser
 from actfusion_stream.checkpoint import Checkpoint
 from actfusion_stream.errors import StreamError
+from extractors.catalogue import named_spec
+from extractors.spec import ExtractorSpec
 from models.released import convert_state_dict
 from tools.dataset import read_mapping
 from tools.presets import PRESETS, Preset, add_preset_options, override
@@ -58,7 +60,7 @@ def convert(path: Path, preset: Preset, class_names: tuple[str, ...]) -> Checkpo
         class_names=class_names,
         model_config=preset.model,
         model_state={name: weight.float() for name, weight in state.items()},
-        extractor_spec=None,
+        extractor_spec=published_features(preset),
         extractor_state={},
         median=max(1, preset.median),
         training={
@@ -68,6 +70,16 @@ def convert(path: Path, preset: Preset, class_names: tuple[str, ...]) -> Checkpo
             "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         },
     )
+
+
+def published_features(preset: Preset) -> ExtractorSpec:
+    """What released checkpoints were trained on: two-stream I3D at the dataset's own rate.
+
+    The weights of its networks are not in the checkpoint, so the fingerprint is unknown. 50 Salads has 30
+    frames a second, of which the release takes every eighth; Breakfast and GTEA have 15, and it takes all.
+    """
+    rate = 30.0 if preset.sample_rate >= 8 else 15.0
+    return named_spec("i3d", rate=rate, stride=preset.sample_rate, flow="tvl1")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -8,15 +8,21 @@ DIR/features/VIDEO.npy                 (C, T) float, a column a frame
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
 
 from actfusion_stream.errors import StreamError
+from extractors.spec import ExtractorSpec, fingerprint
 
+EXTRACTOR_JSON, EXTRACTOR_WEIGHTS = "extractor.json", "extractor.safetensors"  # beside features of ours
 LABELS = "labels"  # a feature source: the true labels as one-hot features
 
 
@@ -83,6 +89,41 @@ class FeatureSource:
 
     dataset: Dataset
     source: str
+
+    @cached_property
+    def extractor(self) -> ExtractorSpec | None:
+        """What the features are, where `tools.extract` made them; None if nobody says.
+
+        Raises:
+            StreamError: the description beside the features is damaged.
+        """
+        path = Path(self.source) / EXTRACTOR_JSON
+        if self.source == LABELS or not path.is_file():
+            return None
+        try:
+            return ExtractorSpec.from_json(json.loads(path.read_text())["extractor"])
+        except (OSError, ValueError, TypeError, LookupError) as error:
+            raise StreamError(f"features {self.source}: {EXTRACTOR_JSON} is damaged: {error}") from error
+
+    def extractor_state(self) -> dict[str, Tensor]:
+        """The weights of that extractor, none if they are not beside the features.
+
+        Raises:
+            StreamError: they are damaged, or other than the description says.
+        """
+        path = Path(self.source) / EXTRACTOR_WEIGHTS
+        if self.extractor is None or not path.is_file():
+            return {}
+        try:
+            state = load_file(str(path))
+        except (SafetensorError, OSError) as error:
+            raise StreamError(f"features {self.source}: {EXTRACTOR_WEIGHTS} is damaged: {error}") from error
+        if fingerprint(state) != self.extractor.fingerprint:
+            raise StreamError(
+                f"features {self.source}: {EXTRACTOR_WEIGHTS} has fingerprint {fingerprint(state)[:12]}, the "
+                f"features were made with {self.extractor.fingerprint[:12]}; extract them anew"
+            )
+        return state
 
     def __call__(self, video: str) -> NDArray[np.float32]:
         """(C, T) float32, a column a frame.

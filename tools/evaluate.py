@@ -20,6 +20,7 @@ from rich.console import Console
 from actfusion_stream.arguments import OneLineParser
 from actfusion_stream.checkpoint import load_checkpoint
 from actfusion_stream.errors import StreamError
+from actfusion_stream.extractor_choice import check_same
 from actfusion_stream.stream import Horizon
 from tools.dataset import LABELS, Dataset, FeatureSource
 from tools.evaluate_data import Results, evaluate_model, score_predictions, show
@@ -60,6 +61,17 @@ def evaluate_dataset(options: argparse.Namespace, console: Console) -> Results:
     source = options.features or (
         LABELS if trained_on == LABELS else str(options.data / Path(trained_on).name)
     )
+    features = FeatureSource(dataset, source)
+    if checkpoint.extractor_spec is not None and features.extractor is not None:
+        given = features.extractor
+        warning = check_same(
+            checkpoint.extractor_spec,
+            replace(given, stride=given.stride * preset.sample_rate),
+            (f"checkpoint {options.checkpoint}", f"features {source} are of"),
+            options.force_extractor,
+        )
+        if warning:
+            console.print(f"warning: {warning}", style="yellow", soft_wrap=True, markup=False)
     sampling = {"sampling_steps": options.sampling_steps, "eta": options.eta}
     config = replace(
         checkpoint.model_config, **{name: value for name, value in sampling.items() if value is not None}
@@ -67,14 +79,16 @@ def evaluate_dataset(options: argparse.Namespace, console: Console) -> Results:
     ratio = float(about.get("ratio", 4.0))
     online = None
     if options.online:
-        rate = options.rate or (30.0 if preset.sample_rate >= 8 else 15.0)
+        spec = checkpoint.extractor_spec
+        usual = 30.0 if preset.sample_rate >= 8 else 15.0
+        rate = options.rate or (spec.rate * preset.sample_rate / spec.stride if spec else usual)
         online = (rate, options.tick, Horizon(ratio=ratio if trained_so else _LIVE_RATIO))
     device = torch.device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     return evaluate_model(
         replace(checkpoint, model_config=config).model(device),
         preset,
         dataset,
-        FeatureSource(dataset, source),
+        features,
         options.split or "1",
         ratio=ratio if options.no_length else None,
         online=online,
@@ -102,10 +116,15 @@ def main(arguments: list[str] | None = None) -> int:
         help=f"folder of (C, T) .npy arrays or of label files, or {LABELS!r}; default: {LABELS!r} if trained "
         "on them, else the folder in DATA named as that of training",
     )
+    data.add_argument(
+        "--force-extractor", action="store_true", help="score features of another extractor nevertheless"
+    )
     data.add_argument("--no-length", action="store_true", help="do not tell the model how long a video is")
     data.add_argument("--online", action="store_true", help="replay each video as a stream, too")
     data.add_argument(
-        "--rate", type=float, help="frames per second; default: 30 for sample rates from 8, else 15"
+        "--rate",
+        type=float,
+        help="features per second; default: as extracted, else 30 for sample rates from 8, else 15",
     )
     data.add_argument("--per-video", action="store_true")
     data.add_argument("--predictions", type=Path, help="score this folder of label files, without a model")

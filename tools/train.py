@@ -432,6 +432,9 @@ def train(
 
     trainer = Trainer(preset, settings, examples, micro_batch, device)
     about = {"preset": asdict(preset), **vars(settings), "data": settings.data.resolve().name}
+    spec, extractor_state = source.extractor, source.extractor_state()
+    if spec is not None:  # the model reads every so many of them
+        spec = replace(spec, stride=spec.stride * preset.sample_rate)
     about |= {
         "ratio": RATIO,
         "training_videos": len(training),
@@ -458,8 +461,8 @@ def train(
             class_names=dataset.class_names,
             model_config=preset.model,
             model_state={key: value.cpu() for key, value in trainer.average.state_dict().items()},
-            extractor_spec=None,
-            extractor_state={},
+            extractor_spec=spec,
+            extractor_state=extractor_state,
             median=max(1, preset.median),
             training={**about, "epoch": trainer.epoch, "scores": scores},
         ).save(out / name)
