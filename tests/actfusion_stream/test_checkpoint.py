@@ -412,8 +412,9 @@ def test_one_trained_on_features_from_files_says_that_it_cannot_watch(
     with pytest.raises(StreamError) as refused:
         open_stream(tiny_video, checkpoint=path)
     assert str(refused.value) == (
-        f"checkpoint {path}: it was trained on features from files and brings no extractor, so it cannot "
-        "watch a video; python -m tools.evaluate runs it on such files"
+        f"checkpoint {path}: it was trained on features from files and brings no extractor to "
+        "watch a video with; --extractor gives one, and python -m tools.evaluate runs it on features from "
+        "files"
     )
 
 
