@@ -274,7 +274,8 @@ def _in_order(segments: list[Segment], place: str) -> list[Segment]:
             if last.end - segment.start > _TOUCHING or last.start >= segment.start:
                 raise StreamError(
                     f"annotations {place}: {last.label} ({last.start:g} to {last.end:g} s) and "
-                    f"{segment.label} ({segment.start:g} to {segment.end:g} s) overlap; a frame has one action"
+                    f"{segment.label} ({segment.start:g} to {segment.end:g} s) overlap; "
+                    "a frame has one action"
                 )
             ordered[-1] = Segment(last.label, last.start, segment.start)
         ordered.append(segment)
