@@ -18,7 +18,7 @@ from extractors.i3d import I3DConfig, InceptionI3D, fold_batchnorm
 from extractors.pictures import prepare, prepare_flow, scale_pixels, to_channels_first
 from extractors.spec import FLOW, HUB, RGB, ExtractorSpec, fingerprint
 
-# Of one run. On a CPU, two clips of 21 x 224 x 224 are faster than one, and than eight, which leave its cache.
+# Of one run. On a CPU two clips of 21 x 224 x 224 are faster than one, and than eight, which leave its cache.
 _BATCH_PIXELS = {"cpu": 2_200_000, "cuda": 2**25}
 _MOST_CLIPS = {"cpu": 16, "cuda": 64}
 _HEAD_BIAS = "logits.conv3d.bias"  # tells how many classes an I3D was trained for; features do not use them
