@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from actfusion_stream.checkpoint import load_checkpoint
+from extractors.catalogue import named_spec
 from models.actfusion import ActFusion
 from models.released import released_key
 from tools.convert import main
@@ -71,7 +72,7 @@ def test_the_converted_model_gives_the_authors_numbers(
 
     checkpoint = load_checkpoint(ours)
     assert checkpoint.class_names[18] == "action_18"
-    assert checkpoint.extractor_spec is None
+    assert checkpoint.extractor_spec == named_spec("i3d", rate=30.0, stride=8, flow="tvl1")
     assert preset_from_json(checkpoint.training["preset"]) == PRESETS["50salads"]
     model = checkpoint.model()
     features = torch.from_numpy(np.random.RandomState(1).standard_normal((1, 2048, 150)).astype(np.float32))
