@@ -67,6 +67,10 @@ def _parser() -> argparse.ArgumentParser:
         help="seconds of video between runs of the model (default 1)",
     )  # fmt: skip
     parser.add_argument(
+        "--memory", type=_seconds, default=600.0, metavar="S",
+        help="seconds that the model looks back on; what is older is final (default 600)",
+    )  # fmt: skip
+    parser.add_argument(
         "--output", metavar="FILE.mp4", type=Path, help="annotated video to write, sound kept"
     )
     parser.add_argument(
@@ -170,6 +174,7 @@ def _run(options: argparse.Namespace, interrupted: threading.Event) -> int:
                 device=options.device,
                 extractor=_extractor(options),
                 force_extractor=options.force_extractor,
+                memory=options.memory,
             )
         )
         if stream.extractor_warning:

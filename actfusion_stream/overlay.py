@@ -8,7 +8,7 @@ with its built-in typeface (Rubik): a line costs about 0.03 ms, so nothing needs
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -108,9 +108,10 @@ class Overlay:
 
         strip[:] = _TRACK
         hatch = _hatch(bottom - top, width, layout.hatch, -origin % (2 * layout.hatch))
-        for segment, anticipated in _segments_with_kind(tick):
-            if not self._window.shows(segment, time):
-                continue
+        past, future = (tick.past, tick.future) if tick is not None else ((), ())
+        shown = [(segment, False) for segment in self._window.in_sight(past, time)]
+        shown += [(segment, True) for segment in self._window.in_sight(future, time)]
+        for segment, anticipated in shown:
             start, end = (origin + round(t * scale) for t in (segment.start, segment.end))
             start, end = max(start, 0), min(end - layout.line, width)  # a dark hairline before the next one
             if start >= end:
@@ -250,13 +251,6 @@ def _scrim(height: int, width: int, fade: int) -> np.ndarray:
     ramp = ramp * ramp * (3 - 2 * ramp)  # smoothstep: no visible edge at either end
     factor = np.rint(255 * (1 - (1 - _SCRIM_END) * ramp)).astype(np.uint8)
     return np.ascontiguousarray(np.broadcast_to(factor[:, None, None], (height, width, 3)))
-
-
-def _segments_with_kind(tick: Tick | None) -> Iterator[tuple[Segment, bool]]:
-    """All segments of a tick, each with whether it is anticipated."""
-    if tick is not None:
-        yield from ((segment, False) for segment in tick.past)
-        yield from ((segment, True) for segment in tick.future)
 
 
 def _hatch(height: int, width: int, stripe: int, phase: int) -> np.ndarray:

@@ -23,7 +23,7 @@ from fractions import Fraction
 from pathlib import Path
 from queue import Empty, Full, Queue
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -100,6 +100,22 @@ def open_source(source: str | Path | int) -> Source:
     return Source(_Camera(source) if isinstance(source, int) else _VideoFile(Path(source)))
 
 
+class Reader(Protocol):
+    """What delivers the frames of a source, in the order of their times.
+
+    Attributes:
+        info: known from the start.
+        warning: what was wrong with the source, known after its end.
+    """
+
+    info: SourceInfo
+    warning: str | None
+
+    def frames(self) -> Iterator[Frame]: ...
+
+    def close(self) -> None: ...
+
+
 class Source:
     """Frames of a reader, read ahead by a thread of its own. Made by `open_source`.
 
@@ -111,7 +127,7 @@ class Source:
         dropped: frames thrown away because nobody took them in time; always 0 for files.
     """
 
-    def __init__(self, reader: _VideoFile | _Camera) -> None:
+    def __init__(self, reader: Reader) -> None:
         self.info = reader.info
         self.dropped = 0
         self._reader = reader

@@ -26,16 +26,18 @@ from actfusion_stream.checkpoint import build, load_checkpoint
 from actfusion_stream.errors import StreamError
 from actfusion_stream.extractor_choice import ExtractorChoice, open_extractor
 from actfusion_stream.predictor import Prediction, Predictor
-from actfusion_stream.source import Frame, SourceInfo, open_source
+from actfusion_stream.source import Frame, Source, SourceInfo, open_source
 from actfusion_stream.stats import Stats
 from actfusion_stream.time_grid import TimeGrid
 from actfusion_stream.timeline import Segment, Tick, segments_from_labels
+from actfusion_stream.transcript import Transcript
 from extractors.feature_stream import FeatureStream
 
 MEMORY_SECONDS = 600.0  # what the model looks back on; older labels are kept as they were last given
 _LEAST_MEMORY = 16  # features
 _MAX_RATIO, _MAX_SECONDS = 10.0, 3600.0
 _MIN_TICK, _MAX_TICK = 0.04, 60.0
+_MIN_MEMORY, _MAX_MEMORY = 1.0, 86_400.0
 _ROUNDING = 0.001  # seconds, to which Matroska rounds: a frame at 0.333 s is in time for a tick at 1/3 s
 _MAX_GAP = 3600.0  # seconds without a frame; more is a broken clock, and filling it could take forever
 
@@ -96,14 +98,19 @@ class Stream:
 
     def __init__(
         self,
-        source: str | Path | int,
+        source: str | Path | int | Source,
         checkpoint: str | Path | None,
         horizon: Horizon,
         tick: float,
         device: str | torch.device,
         extractor: ExtractorChoice | None = None,
         force_extractor: bool = False,
+        memory: float = MEMORY_SECONDS,
     ) -> None:
+        if not _MIN_MEMORY <= memory <= _MAX_MEMORY:
+            raise StreamError(
+                f"memory {memory:g}: give seconds from {_MIN_MEMORY:g} to {_MAX_MEMORY:g}, e.g. 600"
+            )
         if not _MIN_TICK <= tick <= _MAX_TICK:
             raise StreamError(
                 f"tick {tick:g}: give seconds of video from {_MIN_TICK:g} to {_MAX_TICK:g}, e.g. 1"
@@ -118,7 +125,7 @@ class Stream:
                 device,
                 force_extractor,
             )
-        self._source = open_source(source)
+        self._source = source if isinstance(source, Source) else open_source(source)
         try:
             self._extractor, model = build(loaded, checkpoint, device, given)
         except BaseException:
@@ -135,11 +142,9 @@ class Stream:
         self._grid = TimeGrid(spec.rate)
         self._features = FeatureStream(self._extractor)
         self._buffer = FeatureBuffer(
-            self._extractor.feature_dim, max(_LEAST_MEMORY, round(MEMORY_SECONDS / spec.period))
+            self._extractor.feature_dim, max(_LEAST_MEMORY, round(memory / spec.period))
         )
-        # What was last said of every feature so far. Those that the buffer forgot keep their label for good.
-        self._labels = np.zeros(0, np.int64)
-        self._confidences = np.zeros(0, np.float32)
+        self._transcript = Transcript(self.class_names, self._edge)
         self._end = 0.0  # where the newest frame ends
         self._segmentation: tuple[Segment, ...] | None = None
 
@@ -192,11 +197,8 @@ class Stream:
             self._store(self._features.finish())
             if len(self._buffer):
                 self._update(self._predict(self._buffer.observed(), self._buffer.first, 0))
-            edges = self._edges(len(self._labels), self._end)
-            edges[-1] = self._end  # the last feature speaks for what little follows it, too
-            self._segmentation = segments_from_labels(
-                self._labels, self._confidences, edges, self.class_names
-            )
+            # The last feature speaks for what little follows it, too.
+            self._segmentation = self._transcript.segments(self._end, end=self._end)
         return self._segmentation
 
     def features(self) -> tuple[np.ndarray, np.ndarray]:
@@ -221,7 +223,7 @@ class Stream:
         """Keep features (N, C), as many at a time as the buffer holds."""
         for first in range(0, len(features), self._buffer.capacity):
             part = features[first : first + self._buffer.capacity]
-            if self._buffer.end + len(part) > len(self._labels) + self._buffer.capacity:
+            if self._buffer.end + len(part) > len(self._transcript) + self._buffer.capacity:
                 # In a gap longer than the memory no tick comes: without this the buffer would forget
                 # features of which nothing was ever said.
                 self._update(self._predict(self._buffer.observed(), self._buffer.first, 0))
@@ -235,9 +237,9 @@ class Stream:
         prediction = self._predict(observed, self._buffer.first, future)
         self._update(prediction)
         seen = observed.shape[1]
-        edges = self._edges(len(self._labels), frame.time)
-        ahead = edges[-1] + self._extractor.spec.period * np.arange(future + 1)
-        past = segments_from_labels(self._labels, self._confidences, edges, self.class_names)
+        past = self._transcript.segments(frame.time)
+        observed_until = past[-1].end
+        ahead = observed_until + self._extractor.spec.period * np.arange(future + 1)
         to_come = segments_from_labels(
             prediction.labels[seen:], prediction.confidences[seen:], ahead, self.class_names
         )
@@ -249,18 +251,17 @@ class Stream:
         }
         self.stats.ticks += 1
         self.stats.add_latency(latency["total"])
-        return Tick(frame.time, float(edges[-1]), past, to_come, latency)
+        return Tick(frame.time, observed_until, past, to_come, latency, self._transcript.settled)
 
     def _update(self, prediction: Prediction) -> None:
         """Replace what was said of the features that the buffer still holds."""
-        first, count = self._buffer.first, len(self._buffer)
-        self._labels = np.concatenate([self._labels[:first], prediction.labels[:count]])
-        self._confidences = np.concatenate([self._confidences[:first], prediction.confidences[:count]])
+        count = len(self._buffer)
+        labels, confidences = prediction.labels[:count], prediction.confidences[:count]
+        self._transcript.update(self._buffer.first, labels, confidences)
 
-    def _edges(self, count: int, latest: float) -> np.ndarray:
-        """(count + 1,) seconds between which each feature speaks: halfway to the next, within the video."""
-        first = self._grid.time_of(0)
-        return np.clip(self._time_of(np.arange(count + 1) - 0.5), first, max(latest, first))
+    def _edge(self, feature: int) -> float:
+        """Seconds from which a feature speaks: halfway from the one before, within the video."""
+        return self._grid.time_of(max(0.0, (feature - 0.5) * self._extractor.spec.stride))
 
     def _time_of(self, feature: np.ndarray) -> np.ndarray:
         """Seconds of features, by index."""
@@ -268,7 +269,7 @@ class Stream:
 
 
 def open_stream(
-    source: str | Path | int,
+    source: str | Path | int | Source,
     *,
     checkpoint: str | Path | None = None,
     horizon: str | float = 0.5,
@@ -276,11 +277,12 @@ def open_stream(
     device: str | None = None,
     extractor: str | ExtractorChoice | None = None,
     force_extractor: bool = False,
+    memory: float = MEMORY_SECONDS,
 ) -> Stream:
     """Open a video file or a camera as a stream of ticks.
 
     Args:
-        source: path of a video, or the number of a camera.
+        source: path of a video, the number of a camera, or an open `Source`, which the stream closes.
         checkpoint: a .safetensors file of this program; None for the bundled one, which knows only the drawn
             kitchen.
         horizon: how far to anticipate, as a ratio of the observed length (0.5) or in seconds ("20s").
@@ -288,6 +290,7 @@ def open_stream(
         device: torch device; None takes a GPU where there is one.
         extractor: what to watch with, by name, e.g. "i3d"; None for the one that the checkpoint brings.
         force_extractor: run another one than the model was trained with.
+        memory: seconds that the model looks back on; labels of what is older are final.
 
     Returns:
         A `Stream`: a context manager, and an iterable of `Tick`.
@@ -302,7 +305,14 @@ def open_stream(
     """
     choice = ExtractorChoice(extractor) if isinstance(extractor, str) else extractor
     return Stream(
-        source, checkpoint, Horizon.parse(horizon), tick, _choose_device(device), choice, force_extractor
+        source,
+        checkpoint,
+        Horizon.parse(horizon),
+        tick,
+        _choose_device(device),
+        choice,
+        force_extractor,
+        memory,
     )
 
 

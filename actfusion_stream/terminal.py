@@ -269,15 +269,12 @@ class TerminalView:
         )
         return [row, row.copy(), _line(Text(scale_row, _DIM), width)]
 
-    def _in_sight(self) -> tuple[list[Segment], list[Segment]]:
+    def _in_sight(self) -> tuple[Sequence[Segment], Sequence[Segment]]:
         """Past and future segments that the timeline's window shows."""
         if self._tick is None:
-            return [], []
-        past, future = (
-            [segment for segment in part if self._window.shows(segment, self._time)]
-            for part in (self._tick.past, self._tick.future)
-        )
-        return past, future
+            return (), ()
+        past, future = self._tick.past, self._tick.future
+        return self._window.in_sight(past, self._time), self._window.in_sight(future, self._time)
 
     def _at(
         self, time: float, past: Sequence[Segment], future: Sequence[Segment]

@@ -47,6 +47,7 @@ class Tick:
             go on with the current action.
         latency_ms: milliseconds per stage that led to this tick: "extract" and "model" for the work, "total"
             from the arrival of its last frame.
+        settled: so many of the first segments of the past are final: they are older than the memory.
     """
 
     seen_until: float
@@ -54,6 +55,7 @@ class Tick:
     past: tuple[Segment, ...]
     future: tuple[Segment, ...]
     latency_ms: dict[str, float] = field(default_factory=dict)
+    settled: int = 0
 
     @property
     def current(self) -> Segment:

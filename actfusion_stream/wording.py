@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from actfusion_stream.timeline import Segment
@@ -14,9 +16,11 @@ class Window(NamedTuple):
     past: float
     future: float
 
-    def shows(self, segment: Segment, now: float) -> bool:
-        """Whether any of `segment` is in sight at the time `now`."""
-        return segment.end > now - self.past and segment.start < now + self.future
+    def in_sight(self, segments: Sequence[Segment], now: float) -> Sequence[Segment]:
+        """Those of `segments`, which follow one another in time, that are in sight at the time `now`."""
+        first = bisect_right(segments, now - self.past, key=lambda segment: segment.end)
+        last = bisect_left(segments, now + self.future, lo=first, key=lambda segment: segment.start)
+        return segments[first:last]
 
 
 def timeline_window(duration: float | None) -> Window:

@@ -335,6 +335,7 @@ class EventWriter:
             StreamError: the target cannot be written, or is the source.
         """
         self._name = "standard output" if target == "-" else str(target)
+        self._settled = 0  # segments written as such
         if target == "-":
             self._file = sys.stdout
             return
@@ -351,7 +352,7 @@ class EventWriter:
         self.close()
 
     def tick(self, tick: Tick) -> None:
-        """Write one tick.
+        """Write one tick, and before it the segments that have settled since the last one.
 
         Args:
             tick: what the model said; must have observed something.
@@ -359,6 +360,9 @@ class EventWriter:
         Raises:
             StreamError: nobody takes the line: the disk is full, the reader of a pipe has gone.
         """
+        for segment in tick.past[self._settled : tick.settled]:
+            self._write({"type": "settled", **_rounded(segment)})
+        self._settled = tick.settled
         current = tick.current
         self._write(
             {
@@ -370,7 +374,7 @@ class EventWriter:
                     "confidence": round(current.confidence, 3),
                     "since": round(current.start, 3),
                 },
-                "past": [_rounded(segment) for segment in tick.past],
+                "past": [_rounded(segment) for segment in tick.past[tick.settled :]],
                 "future": [_rounded(segment) for segment in tick.future],
                 "latency_ms": {stage: round(ms, 1) for stage, ms in tick.latency_ms.items()},
             }

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from sample_videos import make_video
 
-from actfusion_stream import stream as stream_module
 from actfusion_stream.checkpoint import load_checkpoint
 from actfusion_stream.errors import StreamError
 from actfusion_stream.predictor import Predictor
@@ -43,9 +42,11 @@ def steady(seconds: float, rate: float = 15.0, start: float = 0.0) -> list[float
 
 
 def run(
-    path: Path, checkpoint: Path, horizon: str | float = 0.5, tick: float = 1.0
+    path: Path, checkpoint: Path, horizon: str | float = 0.5, tick: float = 1.0, memory: float = 600.0
 ) -> tuple[list[Tick], tuple[Segment, ...], Stream]:
-    with open_stream(path, checkpoint=checkpoint, horizon=horizon, tick=tick, device="cpu") as stream:
+    with open_stream(
+        path, checkpoint=checkpoint, horizon=horizon, tick=tick, device="cpu", memory=memory
+    ) as stream:
         ticks = list(stream)
     return ticks, stream.finish(), stream
 
@@ -294,32 +295,31 @@ def test_every_frame_comes_with_the_tick_that_it_triggered(tiny_video: Path, tin
 # When the buffer is full
 
 
-@pytest.fixture
-def short_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream_module, "MEMORY_SECONDS", 5.0)  # 19 features
+SHORT = 5.0  # seconds of memory: 19 features
 
 
-def test_labels_that_the_buffer_forgot_stay_as_they_were(
-    moving: Path, tiny_checkpoint: Path, short_memory: None
-) -> None:
-    ticks, segments, stream = run(moving, tiny_checkpoint, horizon="2s")
+def test_labels_that_the_buffer_forgot_stay_as_they_were(moving: Path, tiny_checkpoint: Path) -> None:
+    ticks, segments, stream = run(moving, tiny_checkpoint, horizon="2s", memory=SHORT)
     features, times = stream.features()
     assert features.shape == (104, 19)
     np.testing.assert_allclose(times, PERIOD * np.arange(45 - 19, 45))
     for tick, later in pairwise(ticks):
         assert_whole(tick.past, 0.0, tick.observed_until)
         assert tick.seen_until - tick.observed_until <= LOOKAHEAD + PERIOD
+        assert later.past[: tick.settled] == tick.past[: tick.settled]
         assert_whole(later.future, later.observed_until, later.observed_until + 8 * PERIOD)
         frozen = later.observed_until - 19 * PERIOD
         for time in np.arange(PERIOD / 8, frozen, PERIOD / 4):
             assert label_at(tick.past, time) == label_at(later.past, time)
     assert_whole(segments, 0.0, 12.0)
+    assert segments[: ticks[-1].settled] == ticks[-1].past[: ticks[-1].settled]
+    assert ticks[-1].settled > 0
 
 
 def test_what_the_buffer_holds_is_read_at_its_place_in_the_whole_video(
-    moving: Path, tiny_checkpoint: Path, short_memory: None
+    moving: Path, tiny_checkpoint: Path
 ) -> None:
-    with open_stream(moving, checkpoint=tiny_checkpoint, horizon="4s", device="cpu") as stream:
+    with open_stream(moving, checkpoint=tiny_checkpoint, horizon="4s", device="cpu", memory=SHORT) as stream:
         tick = next(tick for tick in stream if tick.seen_until >= 10)
         features, times = stream.features()
     checkpoint = load_checkpoint(tiny_checkpoint)
@@ -331,19 +331,14 @@ def test_what_the_buffer_holds_is_read_at_its_place_in_the_whole_video(
     assert [label_at(tick.future, times[-1] + PERIOD * ahead) for ahead in range(1, 16)] == labels[19:]
 
 
-def test_memory_that_is_never_full_changes_nothing(
-    tiny_video: Path, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_memory_that_is_never_full_changes_nothing(tiny_video: Path, tiny_checkpoint: Path) -> None:
     forever = said(run(tiny_video, tiny_checkpoint)[0])
-    monkeypatch.setattr(stream_module, "MEMORY_SECONDS", 6.2)  # 23 features, which is all of them
-    assert said(run(tiny_video, tiny_checkpoint)[0]) == forever
+    assert said(run(tiny_video, tiny_checkpoint, memory=6.2)[0]) == forever  # 23 features, which is all
 
 
-def test_a_gap_longer_than_the_memory_leaves_no_hole(
-    tiny_checkpoint: Path, tmp_path: Path, short_memory: None
-) -> None:
+def test_a_gap_longer_than_the_memory_leaves_no_hole(tiny_checkpoint: Path, tmp_path: Path) -> None:
     video = draw(tmp_path / "gap.mp4", [*steady(2), *steady(2, start=60.0)])
-    ticks, segments, stream = run(video, tiny_checkpoint)
+    ticks, segments, stream = run(video, tiny_checkpoint, memory=SHORT)
     assert seen(ticks) == [1.0, 60.0, 61.0]
     for tick in ticks:
         assert_whole(tick.past, 0.0, tick.observed_until)
@@ -400,6 +395,12 @@ def test_a_ratio_grows_with_what_was_observed(observed: int, ratio: float, steps
 def test_a_tick_that_makes_no_sense(tiny_video: Path, tiny_checkpoint: Path, tick: float) -> None:
     with pytest.raises(StreamError, match=r": give seconds of video from 0\.04 to 60, e\.g\. 1$"):
         open_stream(tiny_video, checkpoint=tiny_checkpoint, tick=tick)
+
+
+@pytest.mark.parametrize("memory", [0.5, -1.0, 1e9, float("nan")])
+def test_a_memory_that_makes_no_sense(tiny_video: Path, tiny_checkpoint: Path, memory: float) -> None:
+    with pytest.raises(StreamError, match="give seconds from 1 to 86400"):
+        open_stream(tiny_video, checkpoint=tiny_checkpoint, memory=memory)
 
 
 @pytest.mark.parametrize("device", ["banana", "cuda:99", "meta", ""])

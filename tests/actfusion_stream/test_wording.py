@@ -1,5 +1,7 @@
 """Words and clocks as people read them, and how much of the timeline is shown."""
 
+from itertools import pairwise
+
 import pytest
 
 from actfusion_stream.timeline import Segment
@@ -55,7 +57,9 @@ def test_the_window_slides_over_long_videos_and_fits_short_ones(
 
 
 def test_the_window_shows_what_overlaps_it() -> None:
-    window = timeline_window(90.0)
-    assert window.shows(Segment("cut", 30.0, 41.0, 1.0), now=100.0)
-    assert not window.shows(Segment("cut", 30.0, 40.0, 1.0), now=100.0)
-    assert not window.shows(Segment("cut", 130.0, 140.0, 1.0), now=100.0)
+    window = timeline_window(90.0)  # 60 seconds before now, 30 after
+    edges = [0.0, 40.0, 41.0, 99.0, 129.0, 130.0, 200.0]
+    segments = [Segment("cut", start, end, 1.0) for start, end in pairwise(edges)]
+    assert window.in_sight(segments, now=100.0) == segments[1:-1]
+    assert window.in_sight(segments, now=500.0) == []
+    assert window.in_sight((), now=5.0) == ()
