@@ -2,9 +2,9 @@
 
     python -m tools.soak --hours 24
 
-Pictures are drawn, the extractor is a narrow I3D and the model a small ActFusion, both with random weights: what
-is tested is everything around them. Exit status 1 if memory grew by more than --limit after the first ten
-simulated minutes, or a time stamp is wrong at the end.
+Pictures are drawn, the extractor is a narrow I3D and the model a small ActFusion, both with random weights:
+what is tested is everything around them. Exit status 1 if memory grew by more than --limit after the first
+ten simulated minutes, or a time stamp is wrong at the end.
 """
 
 from __future__ import annotations
@@ -236,8 +236,8 @@ def main(arguments: list[str] | None = None) -> int:
         Console(stderr=True).print(f"error: {error}", style="red", highlight=False, markup=False)
         return 1
     console.print(
-        f"{found.hours:g} h of video in {found.seconds:.0f} s: {found.frames} frames, {found.features} features, "
-        f"{found.ticks} ticks, {found.segments} segments\n"
+        f"{found.hours:g} h of video in {found.seconds:.0f} s: {found.frames} frames, "
+        f"{found.features} features, {found.ticks} ticks, {found.segments} segments\n"
         f"memory grew by {found.growth:.1f} MB after the first ten minutes\n"
         f"a model run takes {found.early_ms:.1f} ms in the first hour with a full buffer, "
         f"{found.late_ms:.1f} ms in the last",
