@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,8 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        with _interrupts() as interrupted:
-            return _run(options, interrupted)
+        with Interrupts() as interrupts:
+            return _run(options, interrupts)
     except KeyboardInterrupt:
         print("actfusion-stream: stopped", file=sys.stderr)
         return _INTERRUPTED
@@ -52,8 +53,16 @@ def _parser() -> argparse.ArgumentParser:
         "while the video runs.",
     )
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--video", metavar="FILE", type=Path, help="video file to watch")
-    source.add_argument("--camera", metavar="N", type=_camera, help="number of the camera to watch, from 0")
+    source.add_argument(
+        "--video", metavar="FILE", type=_video,
+        help="video file, folder of pictures, address (http, https, rtsp, rtmp, srt, tcp, udp), or -: stdin",
+    )  # fmt: skip
+    source.add_argument(
+        "--camera",
+        metavar="N",
+        type=_camera,
+        help="number of the camera to watch, from 0, or its device path",
+    )
     parser.add_argument(
         "--checkpoint", metavar="FILE", type=Path,
         help="model to run (.safetensors); without it the bundled one, which knows only the drawn kitchen",
@@ -82,6 +91,19 @@ def _parser() -> argparse.ArgumentParser:
         "--display", choices=("auto", "terminal", "none"), default="auto",
         help="how to show it (default auto: a live view on a terminal, plain lines elsewhere)",
     )  # fmt: skip
+    live = parser.add_argument_group("live sources")
+    live.add_argument("--realtime", action="store_true", help="play a file at the speed of a camera")
+    live.add_argument(
+        "--max-staleness", type=_seconds, default=1.0, metavar="S",
+        help="seconds by which the stream may be late before frames are dropped (default 1)",
+    )  # fmt: skip
+    live.add_argument(
+        "--reconnect", type=_seconds, default=60.0, metavar="S",
+        help="seconds to go on trying when a source is away; 0 to end at once (default 60)",
+    )  # fmt: skip
+    live.add_argument(
+        "--metrics", type=_port, metavar="PORT", help="serve counters and latencies to Prometheus on loopback"
+    )
     extractor = parser.add_argument_group("extractor, where the checkpoint brings none, or against its own")
     extractor.add_argument(
         "--extractor", metavar="NAME", help="e.g. i3d, hub:slow_r50, or a .safetensors file"
@@ -99,11 +121,22 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _camera(text: str) -> int:
-    if not (
-        text.isdecimal() and int(text) < 100
-    ):  # OpenCV reads more into larger numbers, and into negative ones
+def _video(text: str) -> str | Path:
+    return text if text == "-" or "://" in text else Path(text)
+
+
+def _camera(text: str) -> int | Path:
+    if text.startswith("/dev/"):
+        return Path(text)
+    # OpenCV reads more into larger numbers, and into negative ones.
+    if not (text.isdecimal() and int(text) < 100):
         raise argparse.ArgumentTypeError(f"{text!r}: give the number of a camera, counted from 0")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not (text.isdecimal() and int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"{text!r}: give a port from 0 to 65535; 0 takes a free one")
     return int(text)
 
 
@@ -121,29 +154,52 @@ def _version() -> str:
         return "(run from its sources, not installed)"
 
 
-@contextmanager
-def _interrupts() -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C into an event, so that no line or frame is cut in half; the second is abrupt."""
-    interrupted = threading.Event()
+class Interrupts:
+    """Turns the first Ctrl-C, SIGTERM or SIGHUP into a wish to stop; the second is abrupt.
 
-    def on_interrupt(_number: int, _stack: Any) -> None:
-        if interrupted.is_set():
+    So no line or frame is cut in half, and what was written can be finished.
+
+    Attributes:
+        number: of the first signal, 0 before it.
+        on_first: called at the first one.
+    """
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.on_first: Callable[[], None] = lambda: None
+
+    def __bool__(self) -> bool:
+        return self.number > 0
+
+    def __enter__(self) -> Interrupts:
+        kinds = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+        self._previous = {kind: signal.signal(kind, self._on_signal) for kind in kinds}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for kind, previous in self._previous.items():
+            signal.signal(kind, previous)
+
+    def _on_signal(self, number: int, _stack: object) -> None:
+        if self.number:
             raise KeyboardInterrupt
-        interrupted.set()
+        self.number = number
+        self.on_first()
 
-    previous = signal.signal(signal.SIGINT, on_interrupt)
-    try:
-        yield interrupted
-    finally:
-        signal.signal(signal.SIGINT, previous)
+    @property
+    def status(self) -> int:
+        """What shells report of a program that this signal ended."""
+        return 128 + self.number
 
 
-def _run(options: argparse.Namespace, interrupted: threading.Event) -> int:
+def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
     import torch
     from rich.console import Console
 
     from actfusion_stream.exporter import Exporter
+    from actfusion_stream.outputs import Outputs
     from actfusion_stream.overlay import Overlay
+    from actfusion_stream.stats import SCREEN
     from actfusion_stream.stream import open_stream
     from actfusion_stream.terminal import open_view, print_summary
     from actfusion_stream.writers import (
@@ -151,7 +207,6 @@ def _run(options: argparse.Namespace, interrupted: threading.Event) -> int:
         VideoWriter,
         check_output,
         check_video_output,
-        write_segments,
     )
 
     # Decoding, drawing and encoding need the other half: on two busy cores, two threads of torch would wait
@@ -175,8 +230,14 @@ def _run(options: argparse.Namespace, interrupted: threading.Event) -> int:
                 extractor=_extractor(options),
                 force_extractor=options.force_extractor,
                 memory=options.memory,
+                realtime=options.realtime,
+                max_staleness=options.max_staleness,
+                outage=options.reconnect,
             )
         )
+        interrupts.on_first = stream.stop
+        if interrupts:
+            stream.stop()
         if stream.extractor_warning:
             print(f"actfusion-stream: warning: {stream.extractor_warning}", file=sys.stderr)
         events = stack.enter_context(EventWriter(options.events, source)) if options.events else None
@@ -185,42 +246,51 @@ def _run(options: argparse.Namespace, interrupted: threading.Event) -> int:
             writer = VideoWriter(options.output, source, stream.info)
             overlay = Overlay(stream.class_names, stream.note, stream.info.duration)
             exporter = stack.enter_context(Exporter(writer, overlay))
+        if options.metrics is not None:
+            from actfusion_stream.metrics import serve_metrics
+
+            port = stack.enter_context(serve_metrics(stream.stats, options.metrics))
+            print(f"actfusion-stream: metrics at http://127.0.0.1:{port}/metrics", file=sys.stderr)
         on_stdout = options.events == "-"
+        outputs = Outputs(events, exporter, options.segments)
         with open_view(
             options.display, stream.info, stream.class_names, stream.stats, stream.note, on_stdout
         ) as view:
-            tick = None
+            tick, gaps = None, 0
             for step in stream.steps():
+                if stream.stats.gaps > gaps:
+                    gaps = stream.stats.gaps
+                    outputs.gap(stream.gaps[-1])
                 if step.tick is not None:
                     tick = step.tick
-                    if events:
-                        events.tick(tick)
-                if exporter:
-                    exporter.add(step.frame, tick)
+                    outputs.tick(tick)
+                outputs.frame(step.frame, tick)
                 view.update(tick, step.frame.time)
-                if interrupted.is_set():
+                if step.tick is not None:
+                    stream.stats.add_latency(SCREEN, 1000 * (time.perf_counter() - step.frame.arrived))
+                if interrupts:
                     break
         segments = stream.finish()
-        if exporter and interrupted.is_set():
-            exporter.stop()
-        if options.segments:
-            write_segments(options.segments, segments)
-        if events:
-            events.summary(_summary(stream, options, interrupted.is_set()))
+        outputs.finish(segments, _summary(stream, options, bool(interrupts)), interrupted=bool(interrupts))
 
     for warning in (stream.warning, writer.warning if options.output else None):
         if warning:
             print(f"actfusion-stream: warning: {warning}", file=sys.stderr)
     if options.display != "none":
-        outputs = {
+        targets = {
             "annotated video": options.output,
             "events": None if on_stdout else options.events,
             "segments": options.segments,
         }
-        written = {what: str(path) for what, path in outputs.items() if path}
+        written = {what: str(path) for what, path in targets.items() if path}
         console = Console(stderr=on_stdout, highlight=False)
         print_summary(console, stream.class_names, segments, stream.stats, written)
-    return _INTERRUPTED if interrupted.is_set() else 0
+    for failure in outputs.failures:
+        print(f"actfusion-stream: {failure}; everything else was finished", file=sys.stderr)
+    if getattr(view, "lost", False):
+        with contextlib.suppress(OSError):
+            print("actfusion-stream: the terminal went away; everything else was finished", file=sys.stderr)
+    return interrupts.status if interrupts else 1 if outputs.failures else 0
 
 
 def _extractor(options: argparse.Namespace) -> ExtractorChoice | None:
@@ -260,11 +330,13 @@ def _summary(stream: Stream, options: argparse.Namespace, interrupted: bool) -> 
         "features": stats.features,
         "ticks": stats.ticks,
         "dropped": stats.dropped,
+        "drops": {cause: count for cause, count in stats.drops.items() if count},
+        "gaps": stats.gaps,
         "seen_until": round(stats.seen_until, 3),
         "lookahead": round(stream.lookahead, 3),
         "elapsed": round(stats.elapsed, 3),
         "speed": round(stats.speed, 2),
-        "latency_ms": {"p50": round(stats.latency(50), 1), "p95": round(stats.latency(95), 1)},
+        "latency_ms": stats.latencies(),
         "segments": [
             {
                 "label": segment.label,

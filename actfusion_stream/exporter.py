@@ -6,8 +6,8 @@ import threading
 from queue import Queue
 from types import TracebackType
 
+from actfusion_stream.frames import Frame
 from actfusion_stream.overlay import Overlay
-from actfusion_stream.source import Frame
 from actfusion_stream.timeline import Tick
 from actfusion_stream.writers import VideoWriter
 
@@ -27,6 +27,7 @@ class Exporter:
         self._writer, self._overlay = writer, overlay
         self._queue: Queue[tuple[Frame, Tick | None] | None] = Queue(_QUEUE)
         self._error: BaseException | None = None
+        self._told = False  # somebody has got the error
         self._thread = threading.Thread(target=self._run, name="exporter", daemon=True)
 
     def add(self, frame: Frame, tick: Tick | None) -> None:
@@ -36,6 +37,7 @@ class Exporter:
             StreamError: the video could not be written.
         """
         if self._error is not None:
+            self._told = True
             raise self._error
         self._queue.put((frame, tick))
 
@@ -50,7 +52,7 @@ class Exporter:
         self._thread.join()
         if self._error is not None:
             self._writer.abort()
-            if kind is None:
+            if kind is None and not self._told:
                 raise self._error
         else:
             self._writer.__exit__(kind, error, trace)

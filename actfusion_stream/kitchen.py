@@ -599,7 +599,7 @@ def write_video(kitchen: Kitchen, path: Path, rate: Fraction) -> list[str]:
     Raises:
         StreamError: the path cannot be written.
     """
-    from actfusion_stream.source import SourceInfo
+    from actfusion_stream.frames import SourceInfo
     from actfusion_stream.writers import VideoWriter
 
     width, height = kitchen.size

@@ -123,6 +123,9 @@ class Overlay:
                 part[hatch[:, start:end]] = mix(color, INK, 0.62)
             elif layout.strip_text_size:
                 self._draw_strip_label(part, layout, spoken(segment.label), text_color(color))
+        for gap in tick.gaps if tick is not None else ():  # holes: nothing was seen there
+            start, end = (min(max(origin + round(t * scale), 0), width) for t in (gap.start, gap.end))
+            strip[:, start:end] = _TRACK
         x, reach = left + now, 2 * layout.line
         cv2.rectangle(
             canvas, (x - 2 * layout.line, top - reach), (x + 2 * layout.line - 1, bottom + reach - 1), INK, -1

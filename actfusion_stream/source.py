@@ -1,95 +1,54 @@
-"""Video in: a file or a camera as a sequence of frames that know their time.
+"""Video in: a file, pictures, an address or a camera as a sequence of frames that know their time.
 
     with open_source("kitchen.mp4") as source:
         for frame in source:
             ...
 
 A reader thread decodes ahead of the consumer into a bounded queue. When the queue is full, a file waits (it
-loses nothing, however slow the model is) and a camera throws its oldest frame away and counts it (it stays
-fresh). Time comes from presentation timestamps, never from counting frames, so a variable frame rate is no
-special case. FFmpeg is reached through PyAV for files, through OpenCV for cameras; both are imported late, as
-each brings its own FFmpeg along and a program needs only one of them.
+loses nothing, however slow the model is) and a live source throws its oldest frame away and counts it (it
+stays fresh). FFmpeg is reached through PyAV for files and streams, through OpenCV for cameras.
 """
 
 from __future__ import annotations
 
-import contextlib
-import itertools
+import stat
+import sys
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from fractions import Fraction
+from collections import Counter
 from pathlib import Path
 from queue import Empty, Full, Queue
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol
-
-import numpy as np
 
 from actfusion_stream.errors import StreamError
-
-if TYPE_CHECKING:
-    import av.container
-    from av.audio.stream import AudioStream
-    from av.video.frame import VideoFrame
-    from av.video.stream import VideoStream
+from actfusion_stream.frames import Frame, Reader
+from actfusion_stream.network import NetworkConnection, is_address, open_finite, redacted
+from actfusion_stream.video_file import VideoFile
 
 _FILE_QUEUE = 8  # frames decoded ahead: hides the jitter of decoding, and costs 200 MB at 4K
-_CAMERA_QUEUE = 30  # about a second: a model run may take that long without costing a frame
-# A file has stopped early if more than both of these are missing from what its header promises.
-_SHORT_SECONDS = 1.0
-_SHORT_SHARE = 0.02
-_DEFAULT_RATE = Fraction(25)  # for the few containers that hold neither timestamps nor a rate
+_LIVE_QUEUE = 30  # about a second: a model run may take that long without costing a frame
+_LOOK = 0.1  # seconds between looks at whether to stop
+_JOIN_SECONDS = 3.0  # a reader that does not end by then is stuck in a library, and dies with the program
+MAX_STALENESS = 1.0
+
+STANDARD_INPUT = "-"
 
 
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """One picture with its presentation time.
-
-    Attributes:
-        time: seconds of the source; zero is where a player shows 0:00.
-        image: (H, W, 3) uint8 RGB, turned upright.
-        index: how many frames came before it; for display only.
-        arrived: `time.perf_counter()` when it had been decoded or captured, to measure latency from.
-    """
-
-    time: float
-    image: np.ndarray
-    index: int
-    arrived: float
-
-
-@dataclass(frozen=True)
-class SourceInfo:
-    """What is known of a source before it is read.
-
-    Attributes:
-        name: file name, or e.g. "camera 0".
-        width: pixels of a frame, after turning it upright.
-        height: the same.
-        duration: seconds that the header promises; None if it does not say, and for cameras.
-        rate: average frames a second; None if unknown.
-        live: frames come whether anybody is ready or not.
-        has_audio: there is sound to keep.
-        comment: the container's comment tag, "" without one.
-    """
-
-    name: str
-    width: int
-    height: int
-    duration: float | None
-    rate: float | None
-    live: bool
-    has_audio: bool
-    comment: str = ""
-
-
-def open_source(source: str | Path | int) -> Source:
-    """Open a video file, or a camera by its number.
+def open_source(
+    source: str | Path | int,
+    *,
+    outage: float | None = None,
+    max_staleness: float = MAX_STALENESS,
+    realtime: bool = False,
+) -> Source:
+    """Open something to watch.
 
     Args:
-        source: path of a video file, or the number of a camera, counted from 0.
+        source: path of a video file or of a folder of pictures, an address such as rtsp://host/path, "-" for
+            a video on standard input, the number of a camera counted from 0, or the path of its device.
+        outage: seconds for which a live source may be away; None for the usual ones, 0 to end at once.
+        max_staleness: seconds after which a frame of a live source is too old to be looked at.
+        realtime: deliver a file like a camera would.
 
     Returns:
         A context manager and iterator of `Frame`.
@@ -97,45 +56,98 @@ def open_source(source: str | Path | int) -> Source:
     Raises:
         StreamError: nothing is there, or it is no video: its first frame is decoded to be sure.
     """
-    return Source(_Camera(source) if isinstance(source, int) else _VideoFile(Path(source)))
+    reader = _open_reader(source, outage)
+    if realtime and not reader.info.live:
+        from actfusion_stream.pacing import Paced
+
+        reader = Paced(reader)
+    return Source(reader, max_staleness)
 
 
-class Reader(Protocol):
-    """What delivers the frames of a source, in the order of their times.
+def _open_reader(source: str | Path | int, outage: float | None) -> Reader:
+    if is_address(source):
+        address = str(source)
+        finite = open_finite(address) if address.lower().startswith("http") else None
+        return finite or _live(redacted(address), lambda: NetworkConnection(address), outage)
+    if source == STANDARD_INPUT:
+        return VideoFile("standard input", _open_standard_input())
+    path = None if isinstance(source, int) else Path(source)
+    if path is None or _is_device(path):
+        from actfusion_stream.camera import CameraConnection
 
-    Attributes:
-        info: known from the start.
-        warning: what was wrong with the source, known after its end.
-    """
+        name = f"camera {source}"
+        camera = source if isinstance(source, int) else Path(source)
+        return _live(name, lambda: CameraConnection(camera), outage)
+    if path.is_dir():
+        from actfusion_stream.image_folder import ImageFolder
 
-    info: SourceInfo
-    warning: str | None
+        return ImageFolder(path)
+    return VideoFile(path)
 
-    def frames(self) -> Iterator[Frame]: ...
 
-    def close(self) -> None: ...
+def is_file(source: str | Path | int | None) -> bool:
+    """Whether it is a file that can be opened twice, and must not be overwritten."""
+    if source is None or isinstance(source, int) or is_address(source) or source == STANDARD_INPUT:
+        return False
+    return not _is_device(Path(source)) and not Path(source).is_dir()
+
+
+def _live(name: str, connect: object, outage: float | None) -> Reader:
+    from actfusion_stream.live import OUTAGE_SECONDS, LiveReader
+
+    return LiveReader(name, connect, outage=OUTAGE_SECONDS if outage is None else outage)  # type: ignore[arg-type]
+
+
+def _is_device(path: Path) -> bool:
+    try:
+        return stat.S_ISCHR(path.stat().st_mode)
+    except (OSError, ValueError):
+        return str(path).startswith("/dev/video")
+
+
+def _open_standard_input():  # type: ignore[no-untyped-def]
+    import av
+
+    if sys.stdin is None or sys.stdin.isatty():
+        raise StreamError("standard input: is a terminal; pipe a video into it")
+    try:
+        return av.open(sys.stdin.buffer, metadata_errors="replace")
+    except av.error.FFmpegError as error:
+        raise StreamError(f"standard input: no video that can be read ({error.strerror})") from error
 
 
 class Source:
     """Frames of a reader, read ahead by a thread of its own. Made by `open_source`.
 
-    The thread starts with the first iteration, so a camera does not grow stale while a model is being loaded,
-    and has ended when `close` returns, whether or not the frames had all been taken.
+    The thread starts with the first iteration, and has ended when `close` returns, whether or not the frames
+    had all been taken; unless a library does not come back from a read.
+
+    Args:
+        reader: where frames come from.
+        max_staleness: seconds after which a frame of a live source is thrown away instead of delivered.
 
     Attributes:
         info: what was known from the start.
-        dropped: frames thrown away because nobody took them in time; always 0 for files.
+        drops: frames thrown away, by cause: "queue full", "stale". None of a file, ever.
     """
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, max_staleness: float = MAX_STALENESS) -> None:
         self.info = reader.info
-        self.dropped = 0
+        self.drops: Counter[str] = Counter()
         self._reader = reader
+        self._max_staleness = max_staleness
         # None says that no frame will follow. Two places at least: see `close`.
-        self._queue: Queue[Frame | None] = Queue(maxsize=_CAMERA_QUEUE if self.info.live else _FILE_QUEUE)
+        self._queue: Queue[Frame | None] = Queue(maxsize=_LIVE_QUEUE if self.info.live else _FILE_QUEUE)
         self._stop = threading.Event()
+        self._closed = False
         self._thread: threading.Thread | None = None
         self._error: Exception | None = None
+        self._gap = ""  # of a frame that was thrown away
+
+    @property
+    def dropped(self) -> int:
+        """Frames thrown away because nobody took them in time; always 0 for files."""
+        return sum(self.drops.values())
 
     @property
     def warning(self) -> str | None:
@@ -154,22 +166,37 @@ class Source:
         return self
 
     def __next__(self) -> Frame:
-        if self._stop.is_set():
-            raise StopIteration
-        if self._thread is None:
+        if self._thread is None and not self._stop.is_set():
             self._thread = threading.Thread(target=self._read, name=f"read {self.info.name}", daemon=True)
             self._thread.start()
-        frame = self._queue.get()
-        if frame is not None:
-            return frame
+        while not self._stop.is_set():
+            try:
+                frame = self._queue.get(timeout=_LOOK)
+            except Empty:
+                continue
+            if frame is None:
+                self.close()
+                if self._error is not None:
+                    raise StreamError(f"{self.info.name}: reading failed: {self._error}") from self._error
+                break
+            if self._is_stale(frame):
+                self._drop(frame, "stale")
+                continue
+            return self._with_gap(frame)
         self.close()
-        if self._error is not None:
-            raise StreamError(f"{self.info.name}: reading failed: {self._error}") from self._error
         raise StopIteration
+
+    def stop(self) -> None:
+        """End the iteration soon, even while no frame comes; may be called from a signal handler."""
+        self._stop.set()
+        self._reader.stop()
 
     def close(self) -> None:
         """Stop reading and wait for the thread to end. Harmless when repeated."""
-        self._stop.set()
+        self.stop()
+        if self._closed:
+            return
+        self._closed = True
         if self._thread is None:
             self._reader.close()
             return
@@ -180,7 +207,7 @@ class Source:
                 self._queue.get_nowait()
             except Empty:
                 break
-        self._thread.join()
+        self._thread.join(_JOIN_SECONDS)
 
     def _read(self) -> None:
         try:
@@ -195,9 +222,9 @@ class Source:
             self._error = error
         finally:
             self._reader.close()
-            self._queue.put(None)
+            self._put_dropping_oldest(None) if self.info.live else self._queue.put(None)
 
-    def _put_dropping_oldest(self, frame: Frame) -> None:
+    def _put_dropping_oldest(self, frame: Frame | None) -> None:
         while True:
             try:
                 self._queue.put_nowait(frame)
@@ -205,230 +232,24 @@ class Source:
             except Full:
                 pass
             try:
-                self._queue.get_nowait()
-                self.dropped += 1
+                oldest = self._queue.get_nowait()
+                if oldest is not None:
+                    self._drop(oldest, "queue full")
             except Empty:  # the consumer was quicker, and has made room
                 pass
 
+    def _is_stale(self, frame: Frame) -> bool:
+        """Whether a live frame is too old, and there is a newer one."""
+        age = time.perf_counter() - frame.arrived
+        return self.info.live and age > self._max_staleness and not self._queue.empty()
 
-def open_container(path: Path) -> av.container.InputContainer:
-    """Open a file with PyAV, or say in one line why that cannot be done.
+    def _drop(self, frame: Frame, cause: str) -> None:
+        self.drops[cause] += 1
+        self._gap = self._gap or frame.gap
 
-    Args:
-        path: the file.
-
-    Returns:
-        The open container. Text files and single pictures, which FFmpeg would animate, are refused.
-
-    Raises:
-        StreamError: there is no such file, or it is none that FFmpeg can read.
-    """
-    import av
-
-    if not path.exists():
-        raise StreamError(f"{path}: no such file")
-    if path.is_dir():
-        raise StreamError(f"{path}: is a folder; give a video file")
-    if path.is_file() and path.stat().st_size == 0:
-        raise StreamError(f"{path}: the file is empty (0 bytes)")
-    try:
-        container = av.open(str(path), metadata_errors="replace")
-    except av.error.InvalidDataError as error:
-        raise StreamError(
-            f"{path}: not a video that can be read, or a recording cut off before its index was written"
-        ) from error
-    except av.error.FFmpegError as error:
-        raise StreamError(f"{path}: cannot be opened ({error.strerror})") from error
-    kind = container.format.name
-    if kind in ("tty", "image2") or kind.endswith("_pipe"):
-        container.close()
-        raise StreamError(f"{path}: is {'text' if kind == 'tty' else 'a picture'}, not a video")
-    return container
-
-
-def playable_streams(container: av.container.InputContainer) -> tuple[list[VideoStream], list[AudioStream]]:
-    """The video and the audio streams of a container, without cover pictures."""
-    from av.stream import Disposition
-
-    videos = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-    return videos, list(container.streams.audio)
-
-
-def start_of(container: av.container.InputContainer) -> Fraction:
-    """Timestamp, in seconds, at which a player shows 0:00: where the first of the streams starts.
-
-    The container's own `start_time` says the same, rounded to microseconds; exact fractions let timestamps go
-    through the program and come out unchanged. Where no stream says where it starts, it is 0, as for players.
-    """
-    videos, sounds = playable_streams(container)
-    return min(
-        (s.start_time * s.time_base for s in (*videos, *sounds) if s.start_time is not None and s.time_base),
-        default=Fraction(0),
-    )
-
-
-class _VideoFile:
-    """Decodes one video file; what cannot be decoded is skipped and told in `warning`."""
-
-    def __init__(self, path: Path) -> None:
-        self.warning: str | None = None
-        self._container = open_container(path)
-        try:
-            videos, sounds = playable_streams(self._container)
-            if not videos:
-                what = "only sound" if sounds else "neither video nor sound"
-                raise StreamError(f"{path}: no video in it ({what}); give a video file")
-            self._stream = videos[0]
-            self._stream.thread_type = "AUTO"  # frame threads: a third less time than slices on 720p
-            self._rate = self._stream.average_rate or self._stream.guessed_rate
-            self._zero = start_of(self._container)
-            self._reached = Fraction(0)  # seconds; how far the packets that were read go
-            self._damages = 0
-            pictures = self._pictures()
-            first = next(pictures, None)
-            if first is None:
-                raise StreamError(f"{path}: has a video stream, but no frame of it can be decoded")
-        except BaseException:
-            self._container.close()
-            raise
-        self._first, self._rest = first, pictures
-        promised = self._promised_end()
-        turned = _quarter_turns(first) % 2 == 1
-        self.info = SourceInfo(
-            name=path.name,
-            width=first.height if turned else first.width,
-            height=first.width if turned else first.height,
-            duration=None if promised is None else float(promised),
-            rate=float(self._rate) if self._rate else None,
-            live=False,
-            has_audio=bool(sounds),
-            comment=self._container.metadata.get("comment", ""),
-        )
-
-    def frames(self) -> Iterator[Frame]:
-        """Frames in the order of their times, all of the first one's size."""
-        from av.video.reformatter import VideoReformatter
-
-        to_rgb = VideoReformatter()  # keeps its scaler between frames, which saves 0.6 ms each at 720p
-        step = 1 / self._rate if self._rate else 1 / _DEFAULT_RATE
-        width, height = self._first.width, self._first.height
-        last: Fraction | None = None
-        index = backwards = 0
-        for picture in itertools.chain([self._first], self._rest):
-            if picture.pts is not None and picture.time_base is not None:
-                now = picture.pts * picture.time_base - self._zero
-            else:
-                now = Fraction(0) if last is None else last + step
-            if last is not None and now <= last:
-                backwards += 1
-                continue
-            last = now
-            upright = np.rot90(
-                to_rgb.reformat(picture, width, height, "rgb24").to_ndarray(), _quarter_turns(picture)
-            )
-            yield Frame(float(now), np.ascontiguousarray(upright, np.uint8), index, time.perf_counter())
-            index += 1
-        self.warning = self._what_went_wrong(backwards)
-
-    def close(self) -> None:
-        self._container.close()
-
-    def _pictures(self) -> Iterator[VideoFrame]:
-        """Everything that can be decoded, in presentation order."""
-        import av
-
-        streams: list[VideoStream | AudioStream] = [self._stream]
-        if self._stream.duration is None:  # then the container's duration counts, which sound may fill
-            streams += self._container.streams.audio
-        packets = self._container.demux(*streams)
-        while True:
-            try:
-                packet = next(packets, None)
-            except av.error.FFmpegError:  # the file cannot be followed any further
-                self._damages += 1
-                packet = None
-            if packet is None:
-                break
-            if packet.pts is not None and not packet.is_corrupt:
-                end = (packet.pts + (packet.duration or 0)) * packet.time_base - self._zero
-                self._reached = max(self._reached, end)
-            if packet.stream is not self._stream:
-                continue
-            # A packet cut short by the end of the file is better left out: decoding the remains can make the
-            # decoder give up whole pictures that it still holds back.
-            if packet.is_corrupt:
-                self._damages += 1
-                continue
-            try:
-                pictures = self._stream.decode(packet)
-            except av.error.FFmpegError:
-                self._damages += 1
-                continue
-            self._damages += sum(picture.is_corrupt for picture in pictures)
-            yield from pictures
-        with contextlib.suppress(av.error.FFmpegError):  # EOFError if the last packet has flushed the decoder
-            yield from self._stream.decode(None)
-
-    def _promised_end(self) -> Fraction | None:
-        """When the last frame ends by what the header says, in seconds; None if it does not say."""
-        stream = self._stream
-        if stream.duration is not None and stream.time_base is not None:
-            return ((stream.start_time or 0) + stream.duration) * stream.time_base - self._zero
-        if self._container.duration is not None:
-            return Fraction(self._container.duration, 1_000_000)  # in units of FFmpeg's AV_TIME_BASE
-        return None
-
-    def _what_went_wrong(self, backwards: int) -> str | None:
-        """One line on what is missing from the frames delivered, or None."""
-        found = []
-        promised = self.info.duration
-        if promised is not None and promised - self._reached > max(_SHORT_SECONDS, _SHORT_SHARE * promised):
-            found.append(f"it stops at {float(self._reached):.1f} s, but promises {promised:.1f} s")
-        if self._damages:
-            found.append(f"it is damaged in {self._damages} {'place' if self._damages == 1 else 'places'}")
-        if backwards:
-            found.append(f"{backwards} {'frame goes' if backwards == 1 else 'frames go'} back in time")
-        return f"{self.info.name}: {', '.join(found)}; all the rest was read" if found else None
-
-
-def _quarter_turns(picture: VideoFrame) -> int:
-    """Quarter turns to the left that bring a picture upright, as the recording phone noted beside it."""
-    return round(picture.rotation / 90) % 4
-
-
-class _Camera:
-    """Captures from one camera; a frame's time is that of a monotonic clock since the first one."""
-
-    def __init__(self, number: int) -> None:
-        import cv2
-
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-        name = f"camera {number}"
-        self._capture = cv2.VideoCapture(number)
-        # The size is that of a picture: drivers do not always keep what they promise.
-        taken, image = self._capture.read()
-        if not taken:
-            state = "delivers no picture; is it in use?" if self._capture.isOpened() else "no such camera"
-            self._capture.release()
-            raise StreamError(f"{name}: {state} (cameras are counted from 0)")
-        height, width = image.shape[:2]
-        rate = self._capture.get(cv2.CAP_PROP_FPS) or None
-        self.info = SourceInfo(name, width, height, duration=None, rate=rate, live=True, has_audio=False)
-        self.warning: str | None = None
-
-    def frames(self) -> Iterator[Frame]:
-        """Frames as they come, until the camera stops delivering."""
-        import cv2
-
-        first: float | None = None
-        for index in itertools.count():
-            taken, image = self._capture.read()
-            arrived = time.perf_counter()
-            first = arrived if first is None else first
-            if not taken:
-                self.warning = f"{self.info.name}: stopped delivering pictures after {arrived - first:.1f} s"
-                return
-            yield Frame(arrived - first, cv2.cvtColor(image, cv2.COLOR_BGR2RGB), index, arrived)
-
-    def close(self) -> None:
-        self._capture.release()
+    def _with_gap(self, frame: Frame) -> Frame:
+        """The frame, with what a dropped one had to say of the time before it."""
+        gap, self._gap = self._gap, ""
+        if not gap or frame.gap:
+            return frame
+        return Frame(frame.time, frame.image, frame.index, frame.arrived, gap)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 
 import numpy as np
 
+# Where latency is measured: from the capture of a tick's last frame to its features, its prediction, its
+# appearance on screen.
+STAGES = FEATURE, PREDICTION, SCREEN = "feature", "prediction", "screen"
+PERCENTILES = (50, 95, 99)
+FRAME_DROPS = ("queue full", "stale")
 _LATENCY_WINDOW = 512  # ticks that the percentiles look back on: enough for a p95, and memory stays flat
 
 
@@ -19,25 +24,40 @@ class Stats:
         frames: frames read.
         features: feature vectors computed.
         ticks: model runs.
-        dropped: frames thrown away because the stream could not keep up (always 0 for files).
+        drops: what was left out because the stream could not keep up, by cause: frames "queue full" and
+            "stale", "ticks skipped", "features repeated". Empty for files.
+        gaps: stretches of which a live source delivered nothing.
         seen_until: time of the last frame seen, seconds of the source.
     """
 
     frames: int = 0
     features: int = 0
     ticks: int = 0
-    dropped: int = 0
+    drops: Counter[str] = field(default_factory=Counter)
+    gaps: int = 0
     seen_until: float = 0.0
     started: float = field(default_factory=time.perf_counter)
-    _latencies: deque[float] = field(default_factory=lambda: deque(maxlen=_LATENCY_WINDOW), repr=False)
+    _latencies: dict[str, deque[float]] = field(
+        default_factory=lambda: {stage: deque(maxlen=_LATENCY_WINDOW) for stage in STAGES}, repr=False
+    )
 
-    def add_latency(self, milliseconds: float) -> None:
-        """Record how long one tick took from its last frame to its prediction."""
-        self._latencies.append(milliseconds)
+    @property
+    def dropped(self) -> int:
+        """Frames thrown away; always 0 for files."""
+        return sum(self.drops[cause] for cause in FRAME_DROPS)
 
-    def latency(self, percentile: float) -> float:
+    def add_latency(self, stage: str, milliseconds: float) -> None:
+        """Record how long it took from a tick's last frame to one of `STAGES`."""
+        self._latencies[stage].append(milliseconds)
+
+    def latency(self, percentile: float, stage: str = PREDICTION) -> float:
         """Latency percentile in milliseconds over the recent ticks; 0 before the first."""
-        return float(np.percentile(self._latencies, percentile)) if self._latencies else 0.0
+        recent = list(self._latencies[stage])
+        return float(np.percentile(recent, percentile)) if recent else 0.0
+
+    def latencies(self) -> dict[str, dict[str, float]]:
+        """p50, p95 and p99 in milliseconds of every stage."""
+        return {stage: {f"p{p}": round(self.latency(p, stage), 1) for p in PERCENTILES} for stage in STAGES}
 
     @property
     def elapsed(self) -> float:

@@ -13,7 +13,8 @@ hindsight is another result, `Stream.finish()`.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -25,11 +26,13 @@ from actfusion_stream.buffer import FeatureBuffer
 from actfusion_stream.checkpoint import build, load_checkpoint
 from actfusion_stream.errors import StreamError
 from actfusion_stream.extractor_choice import ExtractorChoice, open_extractor
+from actfusion_stream.frames import Frame, SourceInfo
+from actfusion_stream.pace import Pace
 from actfusion_stream.predictor import Prediction, Predictor
-from actfusion_stream.source import Frame, Source, SourceInfo, open_source
-from actfusion_stream.stats import Stats
+from actfusion_stream.source import MAX_STALENESS, Source, open_source
+from actfusion_stream.stats import FEATURE, PREDICTION, Stats
 from actfusion_stream.time_grid import TimeGrid
-from actfusion_stream.timeline import Segment, Tick, segments_from_labels
+from actfusion_stream.timeline import Gap, Segment, Tick, segments_from_labels
 from actfusion_stream.transcript import Transcript
 from extractors.feature_stream import FeatureStream
 
@@ -37,6 +40,8 @@ MEMORY_SECONDS = 600.0  # what the model looks back on; older labels are kept as
 _LEAST_MEMORY = 16  # features
 _MAX_RATIO, _MAX_SECONDS = 10.0, 3600.0
 _MIN_TICK, _MAX_TICK = 0.04, 60.0
+_MAX_STALENESS = 3600.0
+_GAPS = 100  # that are kept to be shown
 _MIN_MEMORY, _MAX_MEMORY = 1.0, 86_400.0
 _ROUNDING = 0.001  # seconds, to which Matroska rounds: a frame at 0.333 s is in time for a tick at 1/3 s
 _MAX_GAP = 3600.0  # seconds without a frame; more is a broken clock, and filling it could take forever
@@ -93,12 +98,13 @@ class Stream:
         note: a warning to show beside what the model says, "" if none is needed.
         stats: counters and latencies.
         extractor_warning: what is odd about the extractor that was forced upon the model, None if nothing is.
+        gaps: the newest stretches of which a live source delivered nothing.
         lookahead: seconds by which the past trails the newest frame.
     """
 
     def __init__(
         self,
-        source: str | Path | int | Source,
+        source: Callable[[], Source],
         checkpoint: str | Path | None,
         horizon: Horizon,
         tick: float,
@@ -106,6 +112,7 @@ class Stream:
         extractor: ExtractorChoice | None = None,
         force_extractor: bool = False,
         memory: float = MEMORY_SECONDS,
+        max_staleness: float = MAX_STALENESS,
     ) -> None:
         if not _MIN_MEMORY <= memory <= _MAX_MEMORY:
             raise StreamError(
@@ -125,7 +132,7 @@ class Stream:
                 device,
                 force_extractor,
             )
-        self._source = source if isinstance(source, Source) else open_source(source)
+        self._source = source()
         try:
             self._extractor, model = build(loaded, checkpoint, device, given)
         except BaseException:
@@ -145,6 +152,8 @@ class Stream:
             self._extractor.feature_dim, max(_LEAST_MEMORY, round(memory / spec.period))
         )
         self._transcript = Transcript(self.class_names, self._edge)
+        self._pace = Pace(max_staleness)
+        self.gaps: deque[Gap] = deque(maxlen=_GAPS)
         self._end = 0.0  # where the newest frame ends
         self._segmentation: tuple[Segment, ...] | None = None
 
@@ -178,6 +187,8 @@ class Stream:
                 due = frame.time >= next_tick - _ROUNDING
                 if due:
                     self._store(self._features.flush())
+                    self.stats.add_latency(FEATURE, 1000 * (time.perf_counter() - frame.arrived))
+                    due = not self._is_late(frame)
                 extracting += time.perf_counter() - began
                 tick = None
                 if due and len(self._buffer):
@@ -186,6 +197,10 @@ class Stream:
                 while frame.time >= next_tick - _ROUNDING:  # after a gap, ticks are left out
                     next_tick += self._tick
                 yield Step(frame, tick)
+
+    def stop(self) -> None:
+        """End the iteration soon, even while no frame comes; may be called from a signal handler."""
+        self._source.stop()
 
     def finish(self) -> tuple[Segment, ...]:
         """Segment everything that was seen, in hindsight; call it when the iteration is over.
@@ -213,11 +228,24 @@ class Stream:
                 f"a gap may last {_MAX_GAP:g} s: cut the video there"
             )
         self.stats.frames += 1
-        self.stats.dropped = self._source.dropped
+        self.stats.drops |= self._source.drops
+        if frame.gap:
+            self.gaps.append(Gap(self.stats.seen_until, frame.time, frame.gap))
+            self.stats.gaps += 1
         self.stats.seen_until = frame.time
         self._end = frame.time + 1 / (self.info.rate or self._extractor.spec.rate)
         for image in self._grid.push(frame.time, frame.image):
             self._store(self._features.push(image))
+
+    def _is_late(self, frame: Frame) -> bool:
+        """Whether this live stream is too far behind for the tick that is due."""
+        if not self.info.live:
+            return False
+        late = self._pace.skips_tick(time.perf_counter() - frame.arrived)
+        self._features.thin = self._pace.thin
+        self.stats.drops["features repeated"] = self._features.repeated
+        self.stats.drops["ticks skipped"] += late
+        return late
 
     def _store(self, features: np.ndarray) -> None:
         """Keep features (N, C), as many at a time as the buffer holds."""
@@ -250,8 +278,10 @@ class Stream:
             "total": 1000 * (now - frame.arrived),
         }
         self.stats.ticks += 1
-        self.stats.add_latency(latency["total"])
-        return Tick(frame.time, observed_until, past, to_come, latency, self._transcript.settled)
+        self.stats.add_latency(PREDICTION, latency["total"])
+        return Tick(
+            frame.time, observed_until, past, to_come, latency, self._transcript.settled, tuple(self.gaps)
+        )
 
     def _update(self, prediction: Prediction) -> None:
         """Replace what was said of the features that the buffer still holds."""
@@ -278,11 +308,14 @@ def open_stream(
     extractor: str | ExtractorChoice | None = None,
     force_extractor: bool = False,
     memory: float = MEMORY_SECONDS,
+    realtime: bool = False,
+    max_staleness: float = MAX_STALENESS,
+    outage: float | None = None,
 ) -> Stream:
     """Open a video file or a camera as a stream of ticks.
 
     Args:
-        source: path of a video, the number of a camera, or an open `Source`, which the stream closes.
+        source: as for `open_source`, or an open `Source`, which the stream closes.
         checkpoint: a .safetensors file of this program; None for the bundled one, which knows only the drawn
             kitchen.
         horizon: how far to anticipate, as a ratio of the observed length (0.5) or in seconds ("20s").
@@ -291,6 +324,7 @@ def open_stream(
         extractor: what to watch with, by name, e.g. "i3d"; None for the one that the checkpoint brings.
         force_extractor: run another one than the model was trained with.
         memory: seconds that the model looks back on; labels of what is older are final.
+        realtime, max_staleness, outage: see `open_source`.
 
     Returns:
         A `Stream`: a context manager, and an iterable of `Tick`.
@@ -304,16 +338,16 @@ def open_stream(
         ...         print(f"{tick.seen_until:.1f} s: {tick.current.label}")
     """
     choice = ExtractorChoice(extractor) if isinstance(extractor, str) else extractor
-    return Stream(
-        source,
-        checkpoint,
-        Horizon.parse(horizon),
-        tick,
-        _choose_device(device),
-        choice,
-        force_extractor,
-        memory,
-    )
+    if not 0 < max_staleness <= _MAX_STALENESS:
+        raise StreamError(f"max-staleness {max_staleness:g}: give seconds above 0, up to {_MAX_STALENESS:g}")
+
+    def open_it() -> Source:
+        if isinstance(source, Source):
+            return source
+        return open_source(source, outage=outage, max_staleness=max_staleness, realtime=realtime)
+
+    parsed, place = Horizon.parse(horizon), _choose_device(device)
+    return Stream(open_it, checkpoint, parsed, tick, place, choice, force_extractor, memory, max_staleness)
 
 
 def _choose_device(name: str | None) -> torch.device:

@@ -7,7 +7,7 @@ comes next gives way first. Colours and the timeline's window are those of the o
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
@@ -22,7 +22,7 @@ from actfusion_stream.palette import GREY, INK, PAPER, Color, class_colors, mix
 from actfusion_stream.wording import clock, countdown, percent, spoken, timeline_window
 
 if TYPE_CHECKING:
-    from actfusion_stream.source import SourceInfo
+    from actfusion_stream.frames import SourceInfo
     from actfusion_stream.stats import Stats
     from actfusion_stream.timeline import Segment, Tick
 
@@ -77,8 +77,8 @@ def open_view(
         return SilentView()
     drawable = console.is_terminal and console.encoding.startswith("utf") and not stdout_taken
     if display == "terminal" or drawable:
-        return TerminalView(info, class_names, stats, note, console)
-    return PlainView(info, stats, note, console)
+        return DetachableView(TerminalView(info, class_names, stats, note, console))
+    return DetachableView(PlainView(info, stats, note, console))
 
 
 class SilentView:
@@ -92,6 +92,43 @@ class SilentView:
 
     def update(self, tick: Tick | None, time: float) -> None:
         pass
+
+
+class DetachableView:
+    """A view that may lose its terminal, as when a connection to another machine ends; the rest goes on.
+
+    Args:
+        view: what to show as long as somebody looks.
+
+    Attributes:
+        view: the same.
+        lost: the terminal has gone away.
+    """
+
+    def __init__(self, view: View) -> None:
+        self.view = view
+        self.lost = False
+
+    def __enter__(self) -> DetachableView:
+        self._try(self.view.__enter__)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._try(lambda: self.view.__exit__(kind, error, trace))
+
+    def update(self, tick: Tick | None, time: float) -> None:
+        self._try(lambda: self.view.update(tick, time))
+
+    def _try(self, show: Callable[[], object]) -> None:
+        if not self.lost:
+            try:
+                show()
+            except BrokenPipeError:
+                raise  # of a program that reads our output: nobody wants any more of it
+            except OSError:
+                self.lost = True
 
 
 class PlainView:
@@ -280,6 +317,8 @@ class TerminalView:
         self, time: float, past: Sequence[Segment], future: Sequence[Segment]
     ) -> tuple[Color, bool] | None:
         """Colour at a time, and whether it is anticipated; None where nothing is known."""
+        if self._tick and any(gap.start <= time < gap.end for gap in self._tick.gaps):
+            return None  # a hole in the timeline: nothing was seen there
         for segments, anticipated in ((past, False), (future, True)):
             for segment in segments:
                 if segment.start <= time < segment.end:

@@ -34,6 +34,21 @@ class Segment:
 
 
 @dataclass(frozen=True)
+class Gap:
+    """A stretch of time of which a live source delivered nothing.
+
+    Attributes:
+        start: seconds of the last frame before it.
+        end: of the first one after it.
+        cause: e.g. "the connection ended".
+    """
+
+    start: float
+    end: float
+    cause: str
+
+
+@dataclass(frozen=True)
 class Tick:
     """One run of the model and what it says.
 
@@ -47,6 +62,7 @@ class Tick:
             go on with the current action.
         latency_ms: milliseconds per stage that led to this tick: "extract" and "model" for the work, "total"
             from the arrival of its last frame.
+        gaps: stretches of the past of which nothing was seen; labels there are guesses.
         settled: so many of the first segments of the past are final: they are older than the memory.
     """
 
@@ -56,6 +72,7 @@ class Tick:
     future: tuple[Segment, ...]
     latency_ms: dict[str, float] = field(default_factory=dict)
     settled: int = 0
+    gaps: tuple[Gap, ...] = ()
 
     @property
     def current(self) -> Segment:

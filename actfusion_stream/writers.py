@@ -23,8 +23,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from actfusion_stream.errors import StreamError
-from actfusion_stream.source import SourceInfo, open_container, playable_streams, start_of
-from actfusion_stream.timeline import Segment, Tick
+from actfusion_stream.frames import SourceInfo
+from actfusion_stream.source import is_file
+from actfusion_stream.timeline import Gap, Segment, Tick
+from actfusion_stream.video_file import open_container, playable_streams, start_of
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -120,7 +122,7 @@ class VideoWriter:
         self.warning: str | None = None
         self._size = (info.height, info.width)
         self._to_yuv = VideoReformatter()
-        self._input = open_container(Path(source)) if isinstance(source, (str, Path)) else None
+        self._input = open_container(Path(str(source))) if source is not None and is_file(source) else None
         self._time_base = _CAMERA_TIME_BASE if self._input is None else _time_base(self._input)
         self._last_pts: int | None = None
         slowest = Fraction(1, 1001)  # a time lapse must not round to no frames at all
@@ -380,6 +382,11 @@ class EventWriter:
             }
         )
 
+    def gap(self, gap: Gap) -> None:
+        """Write that nothing was seen for a while."""
+        start, end = round(gap.start, 3), round(gap.end, 3)
+        self._write({"type": "gap", "start": start, "end": end, "cause": gap.cause})
+
     def summary(self, values: Mapping[str, Any]) -> None:
         """Write the last line: {"type": "summary", ...} with `values`, which JSON must be able to hold."""
         self._write({"type": "summary", **values})
@@ -426,7 +433,7 @@ def _check_target(path: str | Path, source: str | Path | int | None) -> Path:
         raise StreamError(f"{path}: is a folder; give the name of a file in it")
     if not path.parent.is_dir():
         raise StreamError(f"{path}: there is no folder {path.parent}; create it first")
-    if isinstance(source, (str, Path)) and path.exists() and Path(source).exists() and path.samefile(source):
+    if is_file(source) and path.exists() and Path(str(source)).exists() and path.samefile(str(source)):
         raise StreamError(f"{path}: is the input itself; give the output another name")
     return path
 

@@ -21,6 +21,11 @@ class FeatureStream:
     Args:
         extractor: which may serve several such streams.
 
+    Attributes:
+        thin: of so many features one is computed and the others repeat it: for a live stream that cannot keep
+            up. A continual network takes no notice, as each of its steps needs the one before.
+        repeated: features that were repeated.
+
     `push` computes only when a batch is full; `flush` computes what is due now, as a live tick needs it.
     """
 
@@ -29,6 +34,10 @@ class FeatureStream:
         self._spec = extractor.spec
         self._last: tuple[np.ndarray, np.ndarray | None] | None = None  # a picture, and the same prepared
         self._pending: list[tuple[np.ndarray, np.ndarray | None]] = []  # their flow to the next is to come
+        self.thin = 1
+        self.repeated = 0
+        self._computed: np.ndarray | None = None  # (C,), the newest one
+        self._count = 0  # features of exact windows so far
         self._waiting: list[list[Item]] = []  # windows without features
         self._frames: list[Item] = []  # for a continual network: items that it has not seen
         self._run: _ContinualRun | Windows = (
@@ -92,14 +101,34 @@ class FeatureStream:
     def _compute(self) -> np.ndarray:
         found = [self._nothing()]
         if isinstance(self._run, Windows):
-            size = self._extractor.batch
-            for first in range(0, len(self._waiting), size):
-                found.append(self._extractor(*stack(self._waiting[first : first + size])))
-            self._waiting.clear()
+            found += self._exact()
         elif self._frames:
             found.append(self._run.push(self._frames))
             self._frames.clear()
         return np.concatenate(found)
+
+    def _exact(self) -> list[np.ndarray]:
+        """Features of the waiting windows, of which `thin` lets only some be computed."""
+        count, size = len(self._waiting), self._extractor.batch
+        if not count:
+            return []
+        nothing_yet = self._computed is None
+        asked = [i for i in range(count) if (self._count + i) % self.thin == 0 or (nothing_yet and i == 0)]
+        windows = [self._waiting[i] for i in asked]
+        parts = [
+            self._extractor(*stack(windows[first : first + size])) for first in range(0, len(windows), size)
+        ]
+        self._waiting.clear()
+        self._count += count
+        self.repeated += count - len(asked)
+        if len(asked) == count:
+            self._computed = parts[-1][-1]
+            return parts
+        before = [] if self._computed is None else [self._computed[None]]
+        rows = np.concatenate([*before, *parts])  # (before + asked, C)
+        newest = np.searchsorted(asked, np.arange(count), side="right") - 1 + len(before)
+        self._computed = rows[-1]
+        return [rows[newest]]
 
     def _nothing(self) -> np.ndarray:
         return np.zeros((0, self._extractor.feature_dim), np.float32)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from actfusion_stream.checkpoint import Checkpoint
-from actfusion_stream.source import SourceInfo
+from actfusion_stream.frames import SourceInfo
 from actfusion_stream.writers import VideoWriter
 from extractors.i3d import I3DConfig, InceptionI3D
 from extractors.spec import ExtractorSpec, fingerprint

@@ -27,7 +27,8 @@ from rich.console import Console
 from actfusion_stream.arguments import OneLineParser
 from actfusion_stream.checkpoint import Checkpoint
 from actfusion_stream.errors import StreamError
-from actfusion_stream.source import Frame, Source, SourceInfo
+from actfusion_stream.frames import Frame, SourceInfo
+from actfusion_stream.source import Source
 from actfusion_stream.stream import open_stream
 from actfusion_stream.timeline import Segment
 from extractors.i3d import I3DConfig, InceptionI3D
@@ -66,6 +67,9 @@ class DrawnDay:
                 time.sleep(max(0.0, began + index / self._rate / self._speed - time.perf_counter()))
             picture = np.roll(scene, index % 48, axis=1)
             yield Frame(index / self._rate, picture, index, time.perf_counter())
+
+    def stop(self) -> None:
+        pass
 
     def close(self) -> None:
         pass

@@ -13,8 +13,9 @@ from sample_videos import make_video, packets, ramp
 
 from actfusion_stream.errors import StreamError
 from actfusion_stream.exporter import Exporter
+from actfusion_stream.frames import Frame, SourceInfo
 from actfusion_stream.overlay import Overlay
-from actfusion_stream.source import Frame, SourceInfo, open_source
+from actfusion_stream.source import open_source
 from actfusion_stream.timeline import Segment, Tick
 from actfusion_stream.writers import VideoWriter
 

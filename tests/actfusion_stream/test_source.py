@@ -13,8 +13,11 @@ import numpy as np
 import pytest
 from sample_videos import grey_level, make_video, packets, ramp, shared_clips
 
+from actfusion_stream.camera import CameraConnection
 from actfusion_stream.errors import StreamError
-from actfusion_stream.source import Frame, Source, SourceInfo, _Camera, open_source
+from actfusion_stream.frames import Frame, SourceInfo
+from actfusion_stream.live import LiveReader
+from actfusion_stream.source import Source, open_source
 
 
 def read(path: Path) -> tuple[list[Frame], str | None]:
@@ -44,6 +47,9 @@ class CountingReader:
             yield Frame(index / 10, np.zeros((2, 4, 3), np.uint8), index, time.perf_counter())
         if self.error:
             raise self.error
+
+    def stop(self) -> None:
+        pass
 
     def close(self) -> None:
         self.closed = True
@@ -279,7 +285,11 @@ def _picture(path: Path) -> None:
     ("name", "make", "message"),
     [
         ("gone.mp4", lambda path: None, "no such file"),
-        ("folder.mp4", lambda path: path.mkdir(), "is a folder; give a video file"),
+        (
+            "folder.mp4",
+            lambda path: path.mkdir(),
+            "no picture in that folder (of .bmp, .jpeg, .jpg, .png, .tif, .tiff, .webp)",
+        ),
         ("empty.mp4", lambda path: path.touch(), "the file is empty (0 bytes)"),
         ("notes.txt", lambda path: path.write_text("not a video\n" * 50), "is text, not a video"),
         (
@@ -381,14 +391,13 @@ def test_leaving_a_live_source_ends_the_thread() -> None:
 def test_a_camera_stamps_its_frames_with_a_clock(tmp_path: Path) -> None:
     """OpenCV opens a file like a camera, which lets the same code run where there is no camera."""
     video = make_video(tmp_path / "as_camera.mp4", times=ramp(12))
-    source = Source(_Camera(str(video)))  # type: ignore[arg-type]
+    source = Source(LiveReader("camera 0", lambda: CameraConnection(video), outage=0))
     assert (source.info.width, source.info.height, source.info.live) == (64, 48, True)
     assert source.info.duration is None
     with source:
         frames = list(source)
-    assert len(frames) + source.dropped == 11  # one was taken to learn the size
     assert frames[0].time == 0.0
     assert all(np.diff([frame.time for frame in frames]) > 0)
-    assert np.allclose(frames[0].image, grey_level(1), atol=6)
+    assert np.allclose(frames[-1].image, grey_level(11), atol=6)
     assert source.warning is not None
-    assert "stopped delivering pictures after" in source.warning
+    assert "camera 0: stopped delivering pictures after" in source.warning

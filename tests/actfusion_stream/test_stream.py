@@ -14,8 +14,9 @@ from sample_videos import make_video
 
 from actfusion_stream.checkpoint import load_checkpoint
 from actfusion_stream.errors import StreamError
+from actfusion_stream.frames import SourceInfo
 from actfusion_stream.predictor import Predictor
-from actfusion_stream.source import SourceInfo, open_source
+from actfusion_stream.source import open_source
 from actfusion_stream.stream import Horizon, Stream, open_stream
 from actfusion_stream.time_grid import TimeGrid
 from actfusion_stream.timeline import Segment, Tick

@@ -1,14 +1,23 @@
 """The terminal view, read as text from a recorded console; and the plain one, as a log keeps it."""
 
+import errno
 import io
 import re
+from collections import Counter
 
 import pytest
 from rich.console import Console
 
-from actfusion_stream.source import SourceInfo
-from actfusion_stream.stats import Stats
-from actfusion_stream.terminal import PlainView, SilentView, TerminalView, open_view, print_summary
+from actfusion_stream.frames import SourceInfo
+from actfusion_stream.stats import PREDICTION, Stats
+from actfusion_stream.terminal import (
+    DetachableView,
+    PlainView,
+    SilentView,
+    TerminalView,
+    open_view,
+    print_summary,
+)
 from actfusion_stream.timeline import Segment, Tick
 
 CLASSES = ["background", "cut_tomato", "peel_cucumber", "place_cucumber_into_bowl", "serve_salad_onto_plate"]
@@ -44,13 +53,12 @@ def written(to: Console) -> str:
     return to.file.getvalue()
 
 
-def stats(**counts: int) -> Stats:
-    counted = Stats(
-        **{"frames": 1350, "features": 675, "ticks": 90, "dropped": 3, "seen_until": 41.0} | counts
-    )
+def stats(dropped: int = 3) -> Stats:
+    drops = Counter({"stale": dropped, "ticks skipped": 2})
+    counted = Stats(frames=1350, features=675, ticks=90, drops=drops, seen_until=41.0)
     counted.started -= 20.5
     for milliseconds in (30.0, 33.0, 40.0):
-        counted.add_latency(milliseconds)
+        counted.add_latency(PREDICTION, milliseconds)
     return counted
 
 
@@ -202,12 +210,33 @@ def test_the_plain_view_is_a_readable_log() -> None:
 
 def test_the_display_is_chosen_by_where_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     counted = stats()
-    assert isinstance(open_view("auto", FILE, CLASSES, counted), PlainView)  # pytest's stdout is no terminal
-    assert isinstance(open_view("none", FILE, CLASSES, counted), SilentView)
-    assert isinstance(open_view("terminal", FILE, CLASSES, counted), TerminalView)
+
+    def chosen(display: str, stdout_taken: bool = False) -> type:
+        view = open_view(display, FILE, CLASSES, counted, stdout_taken=stdout_taken)
+        return type(view.view if isinstance(view, DetachableView) else view)
+
+    assert chosen("auto") is PlainView  # pytest's stdout is no terminal
+    assert chosen("none") is SilentView
+    assert chosen("terminal") is TerminalView
     monkeypatch.setenv("FORCE_COLOR", "1")  # rich then takes any output for a terminal
-    assert isinstance(open_view("auto", FILE, CLASSES, counted), TerminalView)
-    assert isinstance(open_view("auto", FILE, CLASSES, counted, stdout_taken=True), PlainView)
+    assert chosen("auto") is TerminalView
+    assert chosen("auto", stdout_taken=True) is PlainView
+
+
+def test_a_terminal_that_goes_away_is_noticed_and_left_alone() -> None:
+    class Gone(SilentView):
+        asked = 0
+
+        def update(self, tick: Tick | None, time: float) -> None:
+            self.asked += 1
+            raise OSError(errno.EIO, "Input/output error")
+
+    gone = Gone()
+    with DetachableView(gone) as shown:
+        for _ in range(3):
+            shown.update(None, 0.0)
+    assert shown.lost
+    assert gone.asked == 1
 
 
 def test_data_on_standard_output_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,8 @@ import pytest
 from sample_videos import BEEP, beep_starts, grey_level, make_video, packets, ramp, shared_clips
 
 from actfusion_stream.errors import StreamError
-from actfusion_stream.source import SourceInfo, open_source
+from actfusion_stream.frames import SourceInfo
+from actfusion_stream.source import open_source
 from actfusion_stream.timeline import Segment, Tick
 from actfusion_stream.writers import (
     EventWriter,

@@ -1,0 +1,76 @@
+"""A frame, what is known of where it comes from, and who delivers it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One picture with its presentation time.
+
+    Attributes:
+        time: seconds of the source; zero is where a player shows 0:00.
+        image: (H, W, 3) uint8 RGB, turned upright.
+        index: how many frames came before it; for display only.
+        arrived: `time.perf_counter()` when it had been decoded or captured, to measure latency from.
+        gap: why nothing came for a while before it; "" where nothing is missing.
+    """
+
+    time: float
+    image: np.ndarray
+    index: int
+    arrived: float
+    gap: str = ""
+
+
+@dataclass(frozen=True)
+class SourceInfo:
+    """What is known of a source before it is read.
+
+    Attributes:
+        name: file name, or e.g. "camera 0".
+        width: pixels of a frame, after turning it upright.
+        height: the same.
+        duration: seconds that the header promises; None if it does not say, and for cameras.
+        rate: average frames a second; None if unknown.
+        live: frames come whether anybody is ready or not.
+        has_audio: there is sound to keep.
+        comment: the container's comment tag, "" without one.
+    """
+
+    name: str
+    width: int
+    height: int
+    duration: float | None
+    rate: float | None
+    live: bool
+    has_audio: bool
+    comment: str = ""
+
+
+class Reader(Protocol):
+    """What delivers the frames of a source, in the order of their times.
+
+    Attributes:
+        info: known from the start.
+        warning: what was wrong with the source, known after its end.
+    """
+
+    @property
+    def info(self) -> SourceInfo: ...
+
+    @property
+    def warning(self) -> str | None: ...
+
+    def frames(self) -> Iterator[Frame]: ...
+
+    def stop(self) -> None:
+        """Ask `frames` to end soon; called from another thread, or from a signal handler."""
+
+    def close(self) -> None:
+        """Let go of the source; called once `frames` has ended, or where it was never begun."""
