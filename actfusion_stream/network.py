@@ -6,9 +6,9 @@ but its `redacted` form is ever shown, logged or written.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -31,15 +31,17 @@ def is_address(source: object) -> bool:
 
 
 def redacted(address: str) -> str:
-    """The address without user, password, query and fragment."""
-    try:
-        parts = urlsplit(address)
-        port = f":{parts.port}" if parts.port else ""
-        host = parts.hostname or ""
-    except ValueError:
-        return f"{address.partition(':')[0]}://…"
-    host = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{host}{port}{parts.path}"
+    """The address without user, password, query and fragment.
+
+    Where an "@" stands behind the host, a password may have been given with a slash in it: then nothing but
+    the scheme is shown.
+    """
+    scheme, _, rest = address.partition("://")
+    place = re.split(r"[?#]", rest, maxsplit=1)[0]
+    authority, slash, path = place.partition("/")
+    if "@" in path:
+        return f"{scheme}://…"
+    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
 
 
 def open_container(address: str) -> av.container.InputContainer:

@@ -149,6 +149,11 @@ class VideoWriter:
         context.time_base = self._time_base
         context.color_primaries = context.color_trc = context.colorspace = _BT709
         context.color_range = _LIMITED_RANGE
+        if self._input is not None:  # pixels that are not square stay so
+            shape = playable_streams(self._input)[0][0].sample_aspect_ratio
+            if shape:
+                quarters = info.width != playable_streams(self._input)[0][0].width
+                context.sample_aspect_ratio = 1 / shape if quarters else shape
 
         self._sound: _Sound | None = None
         if self._input is not None and playable_streams(self._input)[1]:

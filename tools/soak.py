@@ -16,30 +16,22 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import torch
 from rich.console import Console
 
 from actfusion_stream.arguments import OneLineParser
-from actfusion_stream.checkpoint import Checkpoint
 from actfusion_stream.errors import StreamError
 from actfusion_stream.frames import Frame, SourceInfo
 from actfusion_stream.source import Source
 from actfusion_stream.stream import open_stream
 from actfusion_stream.timeline import Segment
-from extractors.i3d import I3DConfig, InceptionI3D
-from extractors.spec import ExtractorSpec, fingerprint
-from models.actfusion import ActFusion, ActFusionConfig
+from tools.random_model import SPEC, random_checkpoint
 
 _WARM_SECONDS = 600.0  # simulated; until then buffers fill
-_SPEC = ExtractorSpec(
-    name="soak", width=0.05, window=4, rate=4.0, stride=4, short_side=32, crop=(32, 32)
-)  # a feature a second
-_CLASSES = ("background", "take", "cut", "pour", "mix")
 
 
 class DrawnDay:
@@ -117,7 +109,7 @@ def soak(hours: float, rate: float, tick: float, memory: float, speed: float | N
     base = highest = 0.0
     runs: list[tuple[float, float]] = []  # seconds of video, milliseconds of the model
     with tempfile.TemporaryDirectory() as folder:
-        checkpoint = _random_checkpoint(Path(folder) / "soak.safetensors")
+        checkpoint = random_checkpoint(Path(folder) / "soak.safetensors")
         source = Source(DrawnDay(seconds, rate, speed))
         with open_stream(
             source, checkpoint=checkpoint, horizon="60s", tick=tick, memory=memory, device="cpu"
@@ -160,47 +152,15 @@ def _wrong_times(
     holes = sum(one.end != other.start for one, other in pairwise(segments))
     if holes:
         yield f"{holes} holes between segments"
-    expected = int(np.floor((end - 1 / rate) / _SPEC.period + 1e-9)) + 1
+    expected = int(np.floor((end - 1 / rate) / SPEC.period + 1e-9)) + 1
     if features != expected:
         yield f"{features} features, not {expected}"
-    if abs(times[-1] - (expected - 1) * _SPEC.period) > 1e-6:
-        yield f"the last feature is at {times[-1]}, not at {(expected - 1) * _SPEC.period}"
+    if abs(times[-1] - (expected - 1) * SPEC.period) > 1e-6:
+        yield f"the last feature is at {times[-1]}, not at {(expected - 1) * SPEC.period}"
 
 
 def _median(values: list[float]) -> float:
     return float(np.median(values)) if values else float("nan")
-
-
-def _random_checkpoint(path: Path) -> Path:
-    torch.manual_seed(0)
-    network = InceptionI3D(I3DConfig(width=_SPEC.width))
-    config = ActFusionConfig(
-        feature_dim=network.feature_dim,
-        num_classes=len(_CLASSES),
-        encoder_layers=4,
-        encoder_dim=16,
-        conditioning_layers=(1, 3),
-        decoder_layers=4,
-        decoder_dim=16,
-        decoder_kernel=5,
-        time_embedding_dim=32,
-        sampling_steps=4,
-    )
-    model = ActFusion(config)
-    for name, parameter in model.named_parameters():  # initial weights would call everything background
-        if name.endswith("project_out.weight"):
-            torch.nn.init.normal_(parameter, std=2.0)
-    state = network.state_dict()
-    spec = replace(_SPEC, fingerprint=fingerprint(state))
-    Checkpoint(
-        class_names=_CLASSES,
-        model_config=config,
-        model_state=model.state_dict(),
-        extractor_spec=spec,
-        extractor_state=state,
-        median=3,
-    ).save(path)
-    return path
 
 
 def _speed(text: str) -> float | None:
@@ -231,8 +191,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if not 0.2 <= options.hours <= 1000:
         parser.error(f"--hours {options.hours:g}: give 0.2 to 1000; in less than ten minutes nothing is full")
-    if not _SPEC.rate <= options.rate <= 240:
-        parser.error(f"--rate {options.rate:g}: give {_SPEC.rate:g} to 240 frames a second")
+    if not SPEC.rate <= options.rate <= 240:
+        parser.error(f"--rate {options.rate:g}: give {SPEC.rate:g} to 240 frames a second")
     console = Console(highlight=False)
     try:
         found = soak(options.hours, options.rate, options.tick, options.memory, options.speed)
