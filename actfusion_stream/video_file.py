@@ -217,7 +217,9 @@ class VideoFile:
         if stream.duration is not None and stream.time_base is not None:
             return ((stream.start_time or 0) + stream.duration) * stream.time_base - self._zero
         if self._container.duration is not None:
-            return Fraction(self._container.duration, 1_000_000)  # in units of FFmpeg's AV_TIME_BASE
+            duration = Fraction(self._container.duration, 1_000_000)  # in units of FFmpeg's AV_TIME_BASE
+            # Matroska counts from time 0, whatever the time of its first frame.
+            return duration - self._zero if "matroska" in self._container.format.name else duration
         return None
 
     def _what_went_wrong(self, backwards: int) -> str | None:

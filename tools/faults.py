@@ -62,7 +62,7 @@ class Fault:
     frames: int | None = None
     seconds: float | None = None
     step: bool = False
-    act: Callable[[subprocess.Popen[str], Path], None] | None = None
+    act: Callable[[subprocess.Popen[bytes], Path], None] | None = None
 
 
 @dataclass
@@ -106,14 +106,14 @@ def _in_process(arguments: list[str]) -> tuple[int, str]:
 
 
 def _as_process(
-    arguments: list[str], act: Callable[[subprocess.Popen[str], Path], None], folder: Path
+    arguments: list[str], act: Callable[[subprocess.Popen[bytes], Path], None], folder: Path
 ) -> tuple[int, str]:
     root = str(Path(__file__).resolve().parents[1])
     with (folder / "stderr").open("w") as stderr:
         process = subprocess.Popen(
             [sys.executable, "-m", "actfusion_stream.cli", *arguments],
             env={**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"},
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr,
         )  # fmt: skip
         try:
             act(process, folder)
@@ -483,7 +483,7 @@ def _port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_for(process: subprocess.Popen[str], lines: int) -> None:
+def _wait_for(process: subprocess.Popen[bytes], lines: int) -> None:
     """Until it has written so many events to stdout."""
     assert process.stdout is not None
     for _ in range(lines):
@@ -498,8 +498,8 @@ def _long(*more: str) -> Callable[[Path], list[str]]:
     return prepare
 
 
-def _signals(*numbers: signal.Signals) -> Callable[[subprocess.Popen[str], Path], None]:
-    def act(process: subprocess.Popen[str], folder: Path) -> None:
+def _signals(*numbers: signal.Signals) -> Callable[[subprocess.Popen[bytes], Path], None]:
+    def act(process: subprocess.Popen[bytes], folder: Path) -> None:
         _wait_for(process, 3)
         for number in numbers:
             process.send_signal(number)
@@ -509,7 +509,7 @@ def _signals(*numbers: signal.Signals) -> Callable[[subprocess.Popen[str], Path]
     return act
 
 
-def _close_stdout(process: subprocess.Popen[str], folder: Path) -> None:
+def _close_stdout(process: subprocess.Popen[bytes], folder: Path) -> None:
     _wait_for(process, 1)
     assert process.stdout is not None
     process.stdout.close()
@@ -530,8 +530,8 @@ def _stream(scheme: str, kill: signal.Signals, again: bool, *more: str) -> Fault
         time.sleep(2.0)
         return ["--video", base, "--events", "-", "--output", "out.mp4", "--max-staleness", "10", *more]
 
-    def act(process: subprocess.Popen[str], folder: Path) -> None:
-        events = []
+    def act(process: subprocess.Popen[bytes], folder: Path) -> None:
+        events: list[bytes] = []
         assert process.stdout is not None
         try:
             for _ in range(2):
@@ -540,14 +540,14 @@ def _stream(scheme: str, kill: signal.Signals, again: bool, *more: str) -> Fault
             if again:
                 time.sleep(6.0 if scheme == "udp" else 1.0)
                 serve()
-                while '"gap"' not in events[-1]:
+                while b'"gap"' not in events[-1]:
                     events.append(process.stdout.readline())
                     assert events[-1], "the stream ended"
                 for _ in range(2):
                     events.append(process.stdout.readline())
                 process.send_signal(signal.SIGINT)
             rest, _ = process.communicate(timeout=60)
-            (folder / "events.jsonl").write_text("".join(events) + rest)
+            (folder / "events.jsonl").write_bytes(b"".join(events) + rest)
         finally:
             for server in servers:
                 server.kill()
@@ -555,19 +555,22 @@ def _stream(scheme: str, kill: signal.Signals, again: bool, *more: str) -> Fault
 
     done = {signal.SIGKILL: "killed", signal.SIGSTOP: "frozen"}[kill]
     ending = " and restarted, then Ctrl-C" if again else ", and never comes back"
-    status = 130 if again else 0
-    says = "" if again else "did not come back within"
     return Fault(
-        f"live {scheme.upper()} stream, its server is {done}{ending}", prepare, status, says, act=act
+        f"live {scheme.upper()} stream, its server is {done}{ending}",
+        prepare,
+        130 if again else 0,
+        "" if again else "did not come back within",
+        act=act,
     )
 
 
-def _stdin(content: Callable[[Path], bytes]) -> Callable[[subprocess.Popen[str], Path], None]:
-    def act(process: subprocess.Popen[str], folder: Path) -> None:
+def _stdin(content: Callable[[Path], bytes]) -> Callable[[subprocess.Popen[bytes], Path], None]:
+    def act(process: subprocess.Popen[bytes], folder: Path) -> None:
         assert process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
-            process.stdin.buffer.write(content(folder))
+            process.stdin.write(content(folder))
             process.stdin.close()
+        process.stdin = None  # which communicate would flush
 
     return act
 
@@ -639,9 +642,9 @@ def main(arguments: list[str] | None = None) -> int:
         text = options.out.read_text() if options.out.exists() else ""
         head = text.partition("| what was done to it")[0]
         options.out.write_text(head + table(outcomes))
-    wrong = sum(bool(outcome.wrong) for outcome in outcomes)
-    console.print(f"{len(outcomes)} faults, {wrong} not as they should be")
-    return 1 if wrong else 0
+    failed = sum(bool(outcome.wrong) for outcome in outcomes)
+    console.print(f"{len(outcomes)} faults, {failed} not as they should be")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
