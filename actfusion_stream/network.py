@@ -7,7 +7,7 @@ but its `redacted` form is ever shown, logged or written.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -73,8 +73,10 @@ def open_container(address: str) -> av.container.InputContainer:
         raise StreamError(f"cannot be reached ({why})") from error
 
 
-def open_finite(address: str) -> VideoFile | None:
-    """The video at an address, if it has a length; None if it is live.
+def open_web(address: str) -> VideoFile | Callable[[], NetworkConnection]:
+    """What is at an address of the web: a video with a length, or else what connects to a live one.
+
+    The first connection is the one made here: some cameras accept a single viewer.
 
     Raises:
         StreamError: it cannot be reached, or is no video.
@@ -86,19 +88,23 @@ def open_finite(address: str) -> VideoFile | None:
         raise StreamError(f"{name}: {error}") from error
     if container.duration and container.duration > 0:
         return VideoFile(name, container)
-    container.close()
-    return None
+    made = [container]
+    return lambda: NetworkConnection(address, made.pop() if made else None)
 
 
 class NetworkConnection:
     """A live stream at an address.
 
+    Args:
+        address: where it is.
+        container: of it, if it has been opened already.
+
     Raises:
         StreamError: it cannot be reached, or sends no video.
     """
 
-    def __init__(self, address: str) -> None:
-        self._container = open_container(address)
+    def __init__(self, address: str, container: av.container.InputContainer | None = None) -> None:
+        self._container = container or open_container(address)
         try:
             videos, _ = playable_streams(self._container)
             if not videos:

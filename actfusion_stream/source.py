@@ -22,7 +22,7 @@ from types import TracebackType
 
 from actfusion_stream.errors import StreamError
 from actfusion_stream.frames import Frame, Reader
-from actfusion_stream.network import NetworkConnection, is_address, open_finite, redacted
+from actfusion_stream.network import NetworkConnection, is_address, open_web, redacted
 from actfusion_stream.video_file import VideoFile
 
 _FILE_QUEUE = 8  # frames decoded ahead: hides the jitter of decoding, and costs 200 MB at 4K
@@ -67,8 +67,10 @@ def open_source(
 def _open_reader(source: str | Path | int, outage: float | None) -> Reader:
     if is_address(source):
         address = str(source)
-        finite = open_finite(address) if address.lower().startswith("http") else None
-        return finite or _live(redacted(address), lambda: NetworkConnection(address), outage)
+        if not address.lower().startswith("http"):
+            return _live(redacted(address), lambda: NetworkConnection(address), outage)
+        found = open_web(address)
+        return found if isinstance(found, VideoFile) else _live(redacted(address), found, outage)
     if source == STANDARD_INPUT:
         return VideoFile("standard input", _open_standard_input())
     path = None if isinstance(source, int) else Path(source)

@@ -30,6 +30,8 @@ _SHORT_SECONDS = 1.0
 _SHORT_SHARE = 0.02
 # Of one picture, four times 4K: a header may claim any size, and memory would be taken for it.
 MAX_PIXELS = 2**25
+# Further back in time than a stray time stamp goes: another recording begins.
+RESTART_SECONDS = Fraction(1)
 _DEFAULT_RATE = Fraction(25)  # for the few containers that hold neither timestamps nor a rate
 
 
@@ -123,6 +125,7 @@ class VideoFile:
             self._zero = start_of(self._container)
             self._reached = Fraction(0)  # seconds; how far the packets that were read go
             self._damages = 0
+            self._restarts: list[Fraction] = []  # seconds at which time went back to begin anew
             pictures = self._pictures()
             first = next(pictures, None)
             if first is None:
@@ -152,10 +155,18 @@ class VideoFile:
         step = 1 / self._rate if self._rate else 1 / _DEFAULT_RATE
         width, height = self._first.width, self._first.height
         last: Fraction | None = None
+        shift = Fraction(0)
         index = backwards = 0
         for picture in itertools.chain([self._first], self._rest):
             if picture.pts is not None and picture.time_base is not None:
                 now = picture.pts * picture.time_base - self._zero
+                if last is not None and 0 < now - last <= RESTART_SECONDS:
+                    shift = Fraction(0)  # what looked like a restart was a stray time stamp
+                now += shift
+                if last is not None and last - now > RESTART_SECONDS:
+                    shift += last + step - now
+                    now = last + step
+                    self._restarts.append(last)
             else:
                 now = Fraction(0) if last is None else last + step
             if last is not None and now <= last:
@@ -230,6 +241,11 @@ class VideoFile:
             found.append(f"it stops at {float(self._reached):.1f} s, but promises {promised:.1f} s")
         if self._damages:
             found.append(f"it is damaged in {self._damages} {'place' if self._damages == 1 else 'places'}")
+        if self._restarts:
+            at = ", ".join(f"{float(time):.1f}" for time in self._restarts[:3])
+            more = ", …" if len(self._restarts) > 3 else ""
+            sound = ", without its sound" if self.info.has_audio else ""
+            found.append(f"its time begins anew at {at}{more} s (what follows was put behind{sound})")
         if backwards:
             found.append(f"{backwards} {'frame goes' if backwards == 1 else 'frames go'} back in time")
         return f"{self.info.name}: {', '.join(found)}; all the rest was read" if found else None

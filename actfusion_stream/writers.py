@@ -12,6 +12,7 @@ import csv
 import json
 import math
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,7 +27,7 @@ from actfusion_stream.errors import StreamError
 from actfusion_stream.frames import SourceInfo
 from actfusion_stream.source import is_file
 from actfusion_stream.timeline import Gap, Segment, Tick
-from actfusion_stream.video_file import open_container, playable_streams, start_of
+from actfusion_stream.video_file import RESTART_SECONDS, open_container, playable_streams, start_of
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -47,6 +48,7 @@ _COARSEST_TIME_BASE = Fraction(1, 1000)  # some files count whole frames, which 
 _CAMERA_TIME_BASE = Fraction(1, 90_000)
 _BT709 = 1  # FFmpeg's number for these primaries, transfer curve and matrix alike
 _LIMITED_RANGE = 1
+_SPARE_BYTES = 8 << 20  # left free on the disk: the index of an .mp4 comes last, some 20 bytes a frame
 
 
 def check_output(path: str | Path, source: str | Path | int | None = None) -> Path:
@@ -181,12 +183,17 @@ class VideoWriter:
             image: (H, W, 3) uint8 RGB, of the source's size.
 
         Raises:
-            StreamError: the disk does not take it.
+            StreamError: the disk does not take it, or is nearly full: then the video is closed, and plays.
         """
         from av.video.frame import VideoFrame
 
         if self._output is None:
             raise ValueError(f"{self.path} has been closed")
+        free = shutil.disk_usage(self.path.parent).free
+        if free < _SPARE_BYTES + 32 * self.frames:
+            self.close(finished=False)
+            kept = "there is no video" if self._last_pts is None else f"the video ends at {self._end:.1f} s"
+            raise StreamError(f"{self.path}: only {free / 2**20:.1f} MiB are left on the disk; {kept}")
         if image.shape != (*self._size, 3):
             raise ValueError(f"image of shape {image.shape}, expected {(*self._size, 3)}")
         pts = round(Fraction(time) / self._time_base)
@@ -218,8 +225,7 @@ class VideoWriter:
             return
         try:
             self._mux_video(None)
-            end = float((self._last_pts + self._step) * self._time_base)
-            self._mux_sound(until=math.inf if finished else end)
+            self._mux_sound(until=math.inf if finished else self._end)
             with _saying_where(self.path):
                 self._output.close()
                 os.replace(self._temporary, self.path)
@@ -237,6 +243,11 @@ class VideoWriter:
                 output.close()
             self._temporary.unlink(missing_ok=True)
         self._close_input()
+
+    @property
+    def _end(self) -> float:
+        """Seconds at which the last frame ends."""
+        return float(((self._last_pts or 0) + self._step) * self._time_base)
 
     def _close_input(self) -> None:
         if self._input is not None:
@@ -320,8 +331,14 @@ class _Sound:
         yield from self._target.encode(None)
 
     def _demuxed(self) -> Iterator[Packet]:
+        last = Fraction(0)
         with contextlib.suppress(ValueError, OSError):  # cut off: so is the picture, and its reader warns
-            yield from self._input.demux(self._stream)
+            for packet in self._input.demux(self._stream):
+                if packet.pts is not None:
+                    if last - _seconds(packet) > RESTART_SECONDS:
+                        return  # another recording follows, and how far to move it only its pictures say
+                    last = max(last, _seconds(packet))
+                yield packet
 
 
 class EventWriter:

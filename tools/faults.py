@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import itertools
 import json
 import os
 import shlex
@@ -37,7 +38,8 @@ from tools.random_model import random_checkpoint
 
 _FLASH = 2.0  # seconds at which the picture turns white and a tone begins
 _STEP = 0.040  # seconds by which picture and sound may part
-_SERVER = Path(__file__).resolve().parents[1] / "tests/actfusion_stream/serve_stream.py"
+_SERVERS = Path(__file__).resolve().parents[1] / "tests/actfusion_stream"
+_SYSTEM_PYTHON = "/usr/bin/python3"  # for which Debian installs GStreamer
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ def run(fault: Fault) -> Outcome:
             arguments = fault.prepare(folder)
             full = [*arguments, "--checkpoint", "model.safetensors", "--display", "none"]
             status, stderr = _in_process(full) if fault.act is None else _as_process(full, fault.act, folder)
-            outcome = Outcome(fault, shlex.join(["actfusion-stream", *arguments]), status, stderr, "")
+            shown = shlex.join(["actfusion-stream", *arguments])
+            outcome = Outcome(fault, shown, status, stderr, "")
             _judge(outcome, folder, arguments)
         finally:
             os.chdir(here)
@@ -120,6 +123,7 @@ def _as_process(
             process.wait(timeout=60)
         finally:
             process.kill()
+            process.wait()
     return process.returncode, (folder / "stderr").read_text()
 
 
@@ -351,7 +355,7 @@ TIME_AND_PICTURE = [
         step=True,
     ),
     Fault("no time stamps at all (raw H.264)", _export("in.h264", form="h264"), frames=100, seconds=3.96),
-    Fault("two recordings joined: in the middle time begins anew", _joined, says=None),
+    Fault("two recordings joined: in the middle time begins anew", _joined, 0, "begins anew at 4.0 s"),
     Fault(
         "a hole of 20 s in the time stamps",
         _export("in.mp4", times=[*(i / 25 for i in range(50)), *(22 + i / 25 for i in range(50))]),
@@ -515,20 +519,31 @@ def _close_stdout(process: subprocess.Popen[bytes], folder: Path) -> None:
     process.stdout.close()
 
 
-def _stream(scheme: str, kill: signal.Signals, again: bool, *more: str) -> Fault:
-    """A stream of a second process, which is stopped in the middle."""
+def _stream(scheme: str, kill: signal.Signals, again: bool, *more: str, clip: Path | None = None) -> Fault:
+    """A stream of a second process, which is stopped in the middle.
+
+    Args:
+        scheme: tcp, udp, http, hls or rtsp.
+        kill: SIGKILL, or SIGSTOP which leaves the connection open.
+        again: it is started anew; else the program has to come to its end.
+        more: arguments.
+        clip: what to send, by ffmpeg (by GStreamer over rtsp); None for a drawn video.
+    """
     port = _port()
-    base = f"{scheme}://127.0.0.1:{port}"
-    sending = {"tcp": f"{base}?listen=1", "udp": f"{base}?pkt_size=1316"}.get(scheme, base)
+    address = {
+        "hls": f"http://127.0.0.1:{port}/live.m3u8",
+        "rtsp": f"rtsp://cook:pass@127.0.0.1:{port}/kitchen",
+    }.get(scheme, f"{scheme}://127.0.0.1:{port}")
     servers: list[subprocess.Popen[bytes]] = []
 
     def serve() -> None:
-        servers.append(subprocess.Popen([sys.executable, str(_SERVER), sending, "96x64", "30"]))
+        command = _server(scheme, port, clip)
+        servers.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
 
     def prepare(folder: Path) -> list[str]:
         serve()
-        time.sleep(2.0)
-        return ["--video", base, "--events", "-", "--output", "out.mp4", "--max-staleness", "10", *more]
+        time.sleep(3.0)
+        return ["--video", address, "--events", "-", "--output", "out.mp4", "--max-staleness", "10", *more]
 
     def act(process: subprocess.Popen[bytes], folder: Path) -> None:
         events: list[bytes] = []
@@ -555,13 +570,37 @@ def _stream(scheme: str, kill: signal.Signals, again: bool, *more: str) -> Fault
 
     done = {signal.SIGKILL: "killed", signal.SIGSTOP: "frozen"}[kill]
     ending = " and restarted, then Ctrl-C" if again else ", and never comes back"
+    what = f", {clip.name} by {'GStreamer' if scheme == 'rtsp' else 'ffmpeg'}" if clip else ""
     return Fault(
-        f"live {scheme.upper()} stream, its server is {done}{ending}",
+        f"live {scheme.upper()} stream{what}, its server is {done}{ending}",
         prepare,
         130 if again else 0,
         "" if again else "did not come back within",
         act=act,
     )
+
+
+def _server(scheme: str, port: int, clip: Path | None) -> list[str]:
+    """Command of a process that sends a video for half a minute at least."""
+    place = f"127.0.0.1:{port}"
+    if scheme == "rtsp":
+        return [_SYSTEM_PYTHON, str(_SERVERS / "serve_rtsp.py"), str(port), *([str(clip)] if clip else [])]
+    target = {"tcp": f"tcp://{place}?listen=1", "udp": f"udp://{place}?pkt_size=1316"}.get(scheme)
+    if clip is None:
+        drawing = [sys.executable, str(_SERVERS / "serve_stream.py")]
+        return [*drawing, target or f"{scheme}://{place}", "96x64", "30"]
+    coding = ["-an", "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "10"]
+    sending = ["-f", "mpegts", *([target] if target else ["-listen", "1", f"{scheme}://{place}"])]
+    reading = ["-loglevel", "error", "-re", "-stream_loop", "-1", "-i", str(clip)]
+    return ["ffmpeg", *reading, *coding, *sending]
+
+
+def _serves_rtsp() -> bool:
+    """Whether GStreamer's RTSP server is installed; PyPI has none that works."""
+    test = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
+    with contextlib.suppress(OSError):
+        return subprocess.run([_SYSTEM_PYTHON, "-c", test], capture_output=True).returncode == 0
+    return False
 
 
 def _stdin(content: Callable[[Path], bytes]) -> Callable[[subprocess.Popen[bytes], Path], None]:
@@ -583,8 +622,17 @@ def _piped(folder: Path) -> bytes:
     return video(folder / "piped.ts").read_bytes()
 
 
-def with_processes() -> list[Fault]:
-    """Rows that need a process of their own, or a server."""
+def with_processes(clips: Path | None = None) -> list[Fault]:
+    """Rows that need a process of their own, or a server.
+
+    Args:
+        clips: folder of videos that are served as well, by Debian's ffmpeg.
+    """
+    rtsp = _serves_rtsp()
+    if not rtsp:
+        print("RTSP is left out: GStreamer's server is not installed (gir1.2-gst-rtsp-server-1.0)")
+    videos = sorted(clips.glob("*.mp4")) if clips else []
+    schemes = ["tcp", "udp", "http", *(["rtsp"] if rtsp else [])]
     return [
         Fault("Ctrl-C", _long(), 130, act=_signals(signal.SIGINT)),
         Fault("Ctrl-C twice", _long(), 130, None, act=_signals(signal.SIGINT, signal.SIGINT)),
@@ -604,6 +652,12 @@ def with_processes() -> list[Fault]:
         _stream("tcp", signal.SIGSTOP, True),
         _stream("udp", signal.SIGKILL, True),
         _stream("http", signal.SIGKILL, True),
+        _stream("hls", signal.SIGKILL, True),
+        *([_stream("rtsp", signal.SIGKILL, True), _stream("rtsp", signal.SIGSTOP, True)] if rtsp else []),
+        *(
+            _stream(scheme, signal.SIGKILL, True, clip=video)
+            for scheme, video in zip(schemes, itertools.cycle(videos), strict=False)
+        ),
         _stream("tcp", signal.SIGKILL, False, "--reconnect", "1"),
     ]
 
@@ -626,9 +680,10 @@ def main(arguments: list[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--out", type=Path, help="Markdown file whose table is to be replaced")
+    parser.add_argument("--clips", type=Path, help="folder of videos to serve, too; needs ffmpeg")
     parser.add_argument("--short", action="store_true", help="only what needs no second process")
     options = parser.parse_args(arguments)
-    faults = [*TIME_AND_PICTURE, *FILES, *([] if options.short else with_processes())]
+    faults = [*TIME_AND_PICTURE, *FILES, *([] if options.short else with_processes(options.clips))]
     console = Console(highlight=False)
     outcomes = []
     for fault in faults:

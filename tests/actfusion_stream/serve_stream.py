@@ -1,15 +1,18 @@
 """A process that sends a drawn video as a live stream: python serve_stream.py ADDRESS WIDTHxHEIGHT [SECONDS].
 
 Frame n of it, 25 a second, is grey of the level 40 + n, for a while. It answers http, listens on tcp with
-?listen=1, and sends to udp.
+?listen=1, sends to udp, and under hls://HOST:PORT serves http://HOST:PORT/live.m3u8.
 """
 
 from __future__ import annotations
 
+import functools
 import sys
+import tempfile
+import threading
 import time
 from fractions import Fraction
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,10 +20,12 @@ import av
 import numpy as np
 
 
-def send(target: Any, size: str, seconds: float) -> None:
+def send(
+    target: Any, size: str, seconds: float, form: str = "mpegts", options: dict[str, str] | None = None
+) -> None:
     """Encode into an address or an object with `write`, at the speed of life."""
     width, height = map(int, size.split("x"))
-    with av.open(target, "w", format="mpegts") as container:
+    with av.open(target, "w", format=form, options=options or {}) as container:
         coding = {"tune": "zerolatency", "preset": "ultrafast", "g": "5"}
         stream = container.add_stream("libx264", rate=25, options=coding)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
@@ -55,7 +60,7 @@ def serve_http(address: str, size: str, seconds: float) -> None:
             self.end_headers()
             try:
                 send(Body(self), size, seconds)
-            except OSError:
+            except (OSError, av.error.FFmpegError):
                 self.close_connection = True  # whoever watched has gone
 
         def log_message(self, format: str, *args: object) -> None:
@@ -65,8 +70,21 @@ def serve_http(address: str, size: str, seconds: float) -> None:
     HTTPServer((parts.hostname or "", parts.port or 0), Handler).serve_forever()
 
 
+def serve_hls(address: str, size: str, seconds: float) -> None:
+    parts = urlsplit(address)
+    with tempfile.TemporaryDirectory() as folder:
+        quiet = type("Quiet", (SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
+        handler = functools.partial(quiet, directory=folder)
+        server = ThreadingHTTPServer((parts.hostname or "", parts.port or 0), handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        options = {"hls_time": "0.4", "hls_list_size": "4", "hls_flags": "delete_segments+omit_endlist"}
+        send(f"{folder}/live.m3u8", size, seconds, form="hls", options=options)
+
+
 def main(address: str, size: str, seconds: float = 30.0) -> None:
-    if address.startswith("http"):
+    if address.startswith("hls"):
+        serve_hls(address, size, seconds)
+    elif address.startswith("http"):
         serve_http(address, size, seconds)
     else:
         send(address, size, seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import http.server
 import itertools
@@ -12,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import av
 import numpy as np
@@ -25,6 +27,7 @@ from actfusion_stream.live import LiveReader
 from actfusion_stream.network import NetworkConnection, redacted
 from actfusion_stream.source import Source, open_source
 
+Opened = TypeVar("Opened")
 SERVER = Path(__file__).with_name("serve_stream.py")
 
 
@@ -36,6 +39,16 @@ def free_port(kind: int = socket.SOCK_STREAM) -> int:
 
 def serve(address: str, size: str = "64x48", seconds: float = 30.0) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, str(SERVER), address, size, str(seconds)])
+
+
+SYSTEM_PYTHON = "/usr/bin/python3"  # for which Debian installs GStreamer
+
+
+def serves_rtsp() -> bool:
+    test = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
+    with contextlib.suppress(OSError):
+        return subprocess.run([SYSTEM_PYTHON, "-c", test], capture_output=True).returncode == 0
+    return False
 
 
 def take(source: Source, until: Callable[[list[Frame]], bool], seconds: float = 30.0) -> list[Frame]:
@@ -50,7 +63,7 @@ def take(source: Source, until: Callable[[list[Frame]], bool], seconds: float = 
     return frames
 
 
-def connect(open_it: Callable[[], LiveReader], seconds: float = 20.0) -> LiveReader:
+def connect(open_it: Callable[[], Opened], seconds: float = 20.0) -> Opened:
     """The server needs a moment to start."""
     deadline = time.monotonic() + seconds
     while True:
@@ -66,11 +79,13 @@ def has_gap(frames: list[Frame]) -> bool:
     return any(frame.gap for frame in frames[:-5])
 
 
-@pytest.mark.parametrize("scheme", ["tcp", "udp", "http"])
+@pytest.mark.parametrize("scheme", ["tcp", "udp", "http", "hls"])
 def test_a_stream_that_is_killed_and_restarted_goes_on(scheme: str) -> None:
     port = free_port(socket.SOCK_DGRAM if scheme == "udp" else socket.SOCK_STREAM)
     base = f"{scheme}://127.0.0.1:{port}"
     sending = f"{base}?listen=1" if scheme == "tcp" else base
+    if scheme == "hls":
+        base = f"http://127.0.0.1:{port}/live.m3u8"
     server = serve(f"{sending}?pkt_size=1316" if scheme == "udp" else sending)
     try:
         name = redacted(base)
@@ -102,6 +117,67 @@ def test_a_stream_that_is_killed_and_restarted_goes_on(scheme: str) -> None:
     assert wide[24].min() > 20
     steps = np.diff([frame.time for frame in before])
     assert np.median(steps) == pytest.approx(1 / 25, abs=0.002)
+
+
+@pytest.mark.skipif(not serves_rtsp(), reason="needs GStreamer's RTSP server (see serve_rtsp.py)")
+def test_an_rtsp_camera_with_a_password_comes_back() -> None:
+    port = free_port()
+    address = f"rtsp://cook:pass@127.0.0.1:{port}/kitchen"
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen([SYSTEM_PYTHON, str(SERVER.with_name("serve_rtsp.py")), str(port)])
+
+    server = start()
+    try:
+        name = redacted(address)
+        reader = connect(lambda: LiveReader(name, lambda: NetworkConnection(address), silence=1.5))
+        with Source(reader) as source:
+            before = take(source, lambda frames: len(frames) == 20)
+            server.kill()
+            server.wait()
+            server = start()
+            after = take(source, has_gap)
+        with pytest.raises(
+            StreamError, match=rf"^rtsp://127\.0\.0\.1:{port}/kitchen: cannot be reached .*401"
+        ):
+            open_source(address.replace("pass", "word"))
+    finally:
+        server.kill()
+        server.wait()
+    times = [frame.time for frame in before + after]
+    assert all(one < other for one, other in itertools.pairwise(times))
+    assert np.median(np.diff(times)) == pytest.approx(1 / 25, abs=0.002)
+    assert reader.connections >= 2
+
+
+def test_a_web_camera_that_accepts_one_viewer() -> None:
+    port = free_port()
+    server = serve(f"http://127.0.0.1:{port}")
+    connections = []
+
+    def forward(listener: socket.socket) -> None:
+        """Between the two, to count."""
+        while True:
+            with contextlib.suppress(OSError):
+                viewer = listener.accept()[0]
+                connections.append(viewer)
+                camera = socket.create_connection(("127.0.0.1", port))
+                camera.sendall(viewer.recv(65536))
+                while data := camera.recv(65536):
+                    viewer.sendall(data)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=forward, args=(listener,), daemon=True).start()
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}/live"
+        try:
+            with connect(lambda: open_source(address)) as source:
+                made = len(connections)
+                assert source.info.live
+                assert len(take(source, lambda frames: len(frames) == 5)) == 5
+                assert len(connections) == made
+        finally:
+            server.kill()
+            server.wait()
 
 
 def test_a_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

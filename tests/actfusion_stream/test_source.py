@@ -193,6 +193,33 @@ def test_frames_that_go_back_in_time_are_left_out(tmp_path: Path) -> None:
     assert warning == "back.mkv: 1 frame goes back in time; all the rest was read"
 
 
+def test_recordings_joined_are_all_seen(tmp_path: Path) -> None:
+    one = make_video(tmp_path / "one.ts", times=ramp(50, 40), coding={"bf": "0"}).read_bytes()
+    (tmp_path / "three.ts").write_bytes(one + one + one)
+    frames, warning = read(tmp_path / "three.ts")
+    assert len(frames) >= 147  # a decoder may miss a picture at a joint
+    steps = np.diff(times(frames))
+    assert steps.min() > 0.03
+    assert steps.max() < 0.13
+    assert warning is not None
+    assert "its time begins anew at 2.0, 3.9 s" in warning or "its time begins anew at 2.0, 4.0 s" in warning
+
+
+def test_one_wild_time_stamp_moves_nothing_after_it(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "wild.mkv"), "w") as container:
+        stream = container.add_stream("mjpeg", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for dts, pts in enumerate([5000, 5100, 5200, 1000, 5400, 5500]):
+            frame = av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8))
+            frame.pts, frame.time_base = dts, Fraction(1, 1000)
+            for packet in stream.encode(frame):
+                packet.pts = pts
+                container.mux(packet)
+    frames, _ = read(tmp_path / "wild.mkv")
+    assert times(frames) == [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]
+
+
 @pytest.mark.skipif(not shared_clips(), reason="needs ../shared/clips (or ACTFUSION_SHARED)")
 def test_real_clips_come_whole() -> None:
     found = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import types
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from sample_videos import BEEP, beep_starts, grey_level, make_video, packets, ramp, shared_clips
 
+from actfusion_stream import writers
 from actfusion_stream.errors import StreamError
 from actfusion_stream.frames import SourceInfo
 from actfusion_stream.source import open_source
@@ -298,6 +300,37 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
             fill()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_nearly_full_disk_ends_the_video_while_it_can_still_be_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = [100 << 20]
+    monkeypatch.setattr(writers.shutil, "disk_usage", lambda _: types.SimpleNamespace(free=free[0]))
+    message = r"out\.mp4: only 7\.0 MiB are left on the disk; the video ends at 1\.0 s$"
+
+    def fill() -> None:
+        with VideoWriter(tmp_path / "out.mp4", None, CAMERA) as writer:
+            for index in range(300):
+                free[0] = (100 if index < 30 else 7) << 20
+                writer.write(index / 30, np.zeros((48, 64, 3), np.uint8))
+
+    with pytest.raises(StreamError, match=message):
+        fill()
+    assert len(shown(tmp_path / "out.mp4")) == 30
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
+
+
+def test_a_disk_that_is_full_from_the_start_gets_no_video(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writers.shutil, "disk_usage", lambda _: types.SimpleNamespace(free=0))
+    with (
+        VideoWriter(tmp_path / "out.mp4", None, CAMERA) as writer,
+        pytest.raises(StreamError, match=r"only 0\.0 MiB are left on the disk; there is no video$"),
+    ):
+        writer.write(0.0, np.zeros((48, 64, 3), np.uint8))
     assert list(tmp_path.iterdir()) == []
 
 
