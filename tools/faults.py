@@ -49,7 +49,7 @@ class Fault:
     Attributes:
         done: what is wrong.
         prepare: puts it into a folder that holds model.safetensors; returns the arguments of the command.
-        status: exit status that is right.
+        status: exit status that is right, as shells report it: 128 + the signal that ended it.
         says: what stderr has to contain; "" for an empty one, None where it does not matter.
         frames: of the annotated video, if there has to be one.
         seconds: length of the video that has to come out, as far as it is known.
@@ -124,7 +124,8 @@ def _as_process(
         finally:
             process.kill()
             process.wait()
-    return process.returncode, (folder / "stderr").read_text()
+    status = process.returncode if process.returncode >= 0 else 128 - process.returncode  # as shells say it
+    return status, (folder / "stderr").read_text()
 
 
 def _judge(outcome: Outcome, folder: Path, arguments: list[str]) -> None:
@@ -553,11 +554,12 @@ def _stream(scheme: str, kill: signal.Signals, again: bool, *more: str, clip: Pa
                 events.append(process.stdout.readline())
             servers[-1].send_signal(kill)
             if again:
-                time.sleep(6.0 if scheme == "udp" else 1.0)
+                time.sleep(6.0 if scheme == "udp" or kill == signal.SIGSTOP else 1.0)
+                servers[-1].kill()  # a frozen one holds its port
+                servers[-1].wait()
                 serve()
-                while b'"gap"' not in events[-1]:
+                while events[-1] and b'"gap"' not in events[-1]:
                     events.append(process.stdout.readline())
-                    assert events[-1], "the stream ended"
                 for _ in range(2):
                     events.append(process.stdout.readline())
                 process.send_signal(signal.SIGINT)
