@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        with Interrupts() as interrupts:
+        with Interrupts(restore=arguments is not None) as interrupts:
             return _run(options, interrupts)
     except KeyboardInterrupt:
         print("actfusion-stream: stopped", file=sys.stderr)
@@ -159,12 +159,17 @@ class Interrupts:
 
     So no line or frame is cut in half, and what was written can be finished.
 
+    Args:
+        restore: hand signals back at the end to whoever had them. A program ignores them from then on: only
+            Python itself is left to stop, and would show a traceback.
+
     Attributes:
         number: of the first signal, 0 before it.
         on_first: called at the first one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, restore: bool = True) -> None:
+        self._restore = restore
         self.number = 0
         self.on_first: Callable[[], None] = lambda: None
 
@@ -178,7 +183,7 @@ class Interrupts:
 
     def __exit__(self, *_: object) -> None:
         for kind, previous in self._previous.items():
-            signal.signal(kind, previous)
+            signal.signal(kind, previous if self._restore else signal.SIG_IGN)
 
     def _on_signal(self, number: int, _stack: object) -> None:
         if self.number:

@@ -685,7 +685,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--clips", type=Path, help="folder of videos to serve, too; needs ffmpeg")
     parser.add_argument("--short", action="store_true", help="only what needs no second process")
     options = parser.parse_args(arguments)
-    faults = [*TIME_AND_PICTURE, *FILES, *([] if options.short else with_processes(options.clips))]
+    clips = options.clips.resolve() if options.clips else None  # every row has a folder of its own
+    faults = [*TIME_AND_PICTURE, *FILES, *([] if options.short else with_processes(clips))]
     console = Console(highlight=False)
     outcomes = []
     for fault in faults:
