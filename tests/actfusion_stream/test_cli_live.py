@@ -19,6 +19,9 @@ from sample_videos import make_video, ramp
 
 from actfusion_stream import cli
 from actfusion_stream.errors import StreamError
+from actfusion_stream.stream import Stream
+from actfusion_stream.timeline import Tick
+from actfusion_stream.writers import EventWriter
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SERVER = Path(__file__).with_name("serve_stream.py")
@@ -71,6 +74,53 @@ def test_a_signal_finishes_what_is_being_written(
     assert frames_in(tmp_path / "a.mp4") == summary["frames"]
     assert summary["latency_ms"].keys() == {"feature", "prediction", "screen"}
     assert summary["latency_ms"]["screen"]["p99"] >= summary["latency_ms"]["feature"]["p50"] > 0
+
+
+def test_a_second_ctrl_c_leaves_a_video_that_plays(
+    long_video: Path,
+    tiny_checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ticks = []
+
+    def first(writer: EventWriter, tick: Tick) -> None:
+        ticks.append(tick)
+        if len(ticks) == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def second(stream: Stream) -> tuple[()]:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(60)  # a model that takes its time
+        return ()
+
+    monkeypatch.setattr(EventWriter, "tick", first)
+    monkeypatch.setattr(Stream, "finish", second)
+    began = time.monotonic()
+    arguments = ["--video", long_video, "--checkpoint", tiny_checkpoint, "--display", "none"]
+    outputs = ["--events", tmp_path / "a.jsonl", "--output", tmp_path / "a.mp4"]
+    assert cli.main([str(argument) for argument in [*arguments, *outputs]]) == 130
+    assert time.monotonic() - began < 50
+    assert capsys.readouterr().err == "actfusion-stream: stopped\n"
+    assert 20 < frames_in(tmp_path / "a.mp4") < 60
+    assert {path.name for path in tmp_path.iterdir()} == {"a.jsonl", "a.mp4"}
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_late_ctrl_c_shows_no_traceback(long_video: Path, tiny_checkpoint: Path) -> None:
+    process = start(
+        "--video", long_video, "--checkpoint", tiny_checkpoint, "--display", "none", "--realtime",
+        "--events", "-",
+    )  # fmt: skip
+    assert process.stdout is not None
+    process.stdout.readline()
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.01)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err in ("", "actfusion-stream: stopped\n")
 
 
 def test_a_silent_stream_is_left_at_the_first_ctrl_c(tiny_checkpoint: Path, tmp_path: Path) -> None:
