@@ -7,6 +7,7 @@ case.
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import time
 from collections.abc import Iterator
@@ -32,6 +33,8 @@ _SHORT_SHARE = 0.02
 MAX_PIXELS = 2**25
 # Further back in time than a stray time stamp goes: another recording begins.
 RESTART_SECONDS = Fraction(1)
+# What a file may be refused for whatever is in it; FFmpeg has many numbers for contents that make no sense.
+_NOT_ITS_FAULT = {errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENXIO}
 _DEFAULT_RATE = Fraction(25)  # for the few containers that hold neither timestamps nor a rate
 
 
@@ -57,12 +60,12 @@ def open_container(path: Path) -> av.container.InputContainer:
         raise StreamError(f"{path}: the file is empty (0 bytes)")
     try:
         container = av.open(str(path), metadata_errors="replace")
-    except av.error.InvalidDataError as error:
+    except av.error.FFmpegError as error:
+        if error.errno in _NOT_ITS_FAULT:
+            raise StreamError(f"{path}: cannot be opened ({error.strerror})") from error
         raise StreamError(
             f"{path}: not a video that can be read, or a recording cut off before its index was written"
         ) from error
-    except av.error.FFmpegError as error:
-        raise StreamError(f"{path}: cannot be opened ({error.strerror})") from error
     kind = container.format.name
     if kind in ("tty", "image2") or kind.endswith("_pipe"):
         container.close()
