@@ -14,7 +14,7 @@ from actfusion_stream.frames import SourceInfo
 from actfusion_stream.writers import VideoWriter
 from extractors.i3d import I3DConfig, InceptionI3D
 from extractors.spec import ExtractorSpec, fingerprint
-from models.actfusion import ActFusion, ActFusionConfig
+from tools.random_model import random_model
 
 TINY_CLASSES = ("background", "take_knife", "cut_tomato", "pour_oil", "mix")
 TINY_SPEC = ExtractorSpec(name="tiny", width=0.1, window=8, rate=15.0, stride=4, short_side=32, crop=(32, 40))
@@ -32,27 +32,12 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = _calibrated(InceptionI3D(I3DConfig(width=TINY_SPEC.width, num_classes=len(TINY_CLASSES))))
-        config = ActFusionConfig(
-            feature_dim=network.feature_dim,
-            num_classes=len(TINY_CLASSES),
-            encoder_layers=4,
-            encoder_dim=16,
-            conditioning_layers=(1, 3),
-            decoder_layers=4,
-            decoder_dim=16,
-            decoder_kernel=5,
-            time_embedding_dim=32,
-            sampling_steps=4,
-        )
-        model = ActFusion(config)
-        for name, parameter in model.named_parameters():  # initial weights would call everything background
-            if name.endswith("project_out.weight"):
-                torch.nn.init.normal_(parameter, std=2.0)
+        model = random_model(network.feature_dim, len(TINY_CLASSES))
     state = network.state_dict()
     path = tmp_path_factory.mktemp("checkpoint") / "tiny.safetensors"
     Checkpoint(
         class_names=TINY_CLASSES,
-        model_config=config,
+        model_config=model.config,
         model_state=model.state_dict(),
         extractor_spec=replace(TINY_SPEC, fingerprint=fingerprint(state)),
         extractor_state=state,

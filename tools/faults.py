@@ -40,7 +40,7 @@ from tools.random_model import random_checkpoint
 _FLASH = 2.0  # seconds at which the picture turns white and a tone begins
 _STEP = 0.040  # seconds by which picture and sound may part
 _SERVERS = Path(__file__).resolve().parents[1] / "tests/actfusion_stream"
-_SYSTEM_PYTHON = "/usr/bin/python3"  # for which Debian installs GStreamer
+SYSTEM_PYTHON = "/usr/bin/python3"  # for which Debian installs GStreamer
 
 
 @dataclass(frozen=True)
@@ -598,7 +598,7 @@ def _server(scheme: str, port: int, clip: Path | None) -> list[str]:
     """Command of a process that sends a video for half a minute at least."""
     place = f"127.0.0.1:{port}"
     if scheme == "rtsp":
-        return [_SYSTEM_PYTHON, str(_SERVERS / "serve_rtsp.py"), str(port), *([str(clip)] if clip else [])]
+        return [SYSTEM_PYTHON, str(_SERVERS / "serve_rtsp.py"), str(port), *([str(clip)] if clip else [])]
     target = {"tcp": f"tcp://{place}?listen=1", "udp": f"udp://{place}?pkt_size=1316"}.get(scheme)
     if clip is None:
         drawing = [sys.executable, str(_SERVERS / "serve_stream.py")]
@@ -609,11 +609,11 @@ def _server(scheme: str, port: int, clip: Path | None) -> list[str]:
     return ["ffmpeg", *reading, *coding, *sending]
 
 
-def _serves_rtsp() -> bool:
+def serves_rtsp() -> bool:
     """Whether GStreamer's RTSP server is installed; PyPI has none that works."""
     test = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
     with contextlib.suppress(OSError):
-        return subprocess.run([_SYSTEM_PYTHON, "-c", test], capture_output=True).returncode == 0
+        return subprocess.run([SYSTEM_PYTHON, "-c", test], capture_output=True).returncode == 0
     return False
 
 
@@ -642,7 +642,7 @@ def with_processes(clips: Path | None = None) -> list[Fault]:
     Args:
         clips: folder of videos that are served as well, by Debian's ffmpeg.
     """
-    rtsp = _serves_rtsp()
+    rtsp = serves_rtsp()
     if not rtsp:
         print("RTSP is left out: GStreamer's server is not installed (gir1.2-gst-rtsp-server-1.0)")
     videos = sorted(clips.glob("*.mp4")) if clips else []

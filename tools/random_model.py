@@ -18,13 +18,11 @@ SPEC = ExtractorSpec(
 _CLASSES = ("background", "take", "cut", "pour", "mix")
 
 
-def random_checkpoint(path: Path) -> Path:
-    """Write one: a narrow I3D and a small ActFusion with random weights, the same each time."""
-    torch.manual_seed(0)
-    network = InceptionI3D(I3DConfig(width=SPEC.width))
+def random_model(feature_dim: int, num_classes: int) -> ActFusion:
+    """A small ActFusion whose labels mean nothing, but depend on the features and change in time."""
     config = ActFusionConfig(
-        feature_dim=network.feature_dim,
-        num_classes=len(_CLASSES),
+        feature_dim=feature_dim,
+        num_classes=num_classes,
         encoder_layers=4,
         encoder_dim=16,
         conditioning_layers=(1, 3),
@@ -38,11 +36,19 @@ def random_checkpoint(path: Path) -> Path:
     for name, parameter in model.named_parameters():  # initial weights would call everything background
         if name.endswith("project_out.weight"):
             torch.nn.init.normal_(parameter, std=2.0)
+    return model
+
+
+def random_checkpoint(path: Path) -> Path:
+    """Write one: a narrow I3D and a small ActFusion with random weights, the same each time."""
+    torch.manual_seed(0)
+    network = InceptionI3D(I3DConfig(width=SPEC.width))
+    model = random_model(network.feature_dim, len(_CLASSES))
     state = network.state_dict()
     spec = replace(SPEC, fingerprint=fingerprint(state))
     Checkpoint(
         class_names=_CLASSES,
-        model_config=config,
+        model_config=model.config,
         model_state=model.state_dict(),
         extractor_spec=spec,
         extractor_state=state,

@@ -26,6 +26,7 @@ from actfusion_stream.frames import Frame
 from actfusion_stream.live import LiveReader
 from actfusion_stream.network import NetworkConnection, redacted
 from actfusion_stream.source import Source, open_source
+from tools.faults import SYSTEM_PYTHON, serves_rtsp
 
 Opened = TypeVar("Opened")
 SERVER = Path(__file__).with_name("serve_stream.py")
@@ -39,16 +40,6 @@ def free_port(kind: int = socket.SOCK_STREAM) -> int:
 
 def serve(address: str, size: str = "64x48", seconds: float = 30.0) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, str(SERVER), address, size, str(seconds)])
-
-
-SYSTEM_PYTHON = "/usr/bin/python3"  # for which Debian installs GStreamer
-
-
-def serves_rtsp() -> bool:
-    test = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
-    with contextlib.suppress(OSError):
-        return subprocess.run([SYSTEM_PYTHON, "-c", test], capture_output=True).returncode == 0
-    return False
 
 
 def take(source: Source, until: Callable[[list[Frame]], bool], seconds: float = 30.0) -> list[Frame]:
