@@ -19,6 +19,7 @@ from rich.text import Text
 
 from actfusion_stream.bigtext import HEIGHT, big_text
 from actfusion_stream.palette import GREY, INK, PAPER, Color, class_colors, mix
+from actfusion_stream.stats import PERCENTILES, STAGES
 from actfusion_stream.wording import clock, countdown, percent, spoken, timeline_window
 
 if TYPE_CHECKING:
@@ -382,7 +383,7 @@ class TerminalView:
                 (
                     f"{stats.speed:.1f}x {pace}",
                     f"{latency} {stats.latency(50):.0f}/{stats.latency(95):.0f} ms",
-                    f"{stats.dropped} dropped",
+                    f"{stats.dropped} dropped" + (f"{separator}{stats.gaps} gaps" if stats.gaps else ""),
                     f"{stats.frames} frames",
                     f"{stats.features} features",
                     f"{stats.ticks} ticks",
@@ -430,6 +431,18 @@ def print_summary(
         f"{len(segments)} segments, {stats.dropped} frames dropped",
         highlight=False,
     )
+    lost = [f"{cause} {count}" for cause, count in stats.drops.items() if count]
+    if stats.gaps:
+        lost.append(f"gaps {stats.gaps}")
+    if lost:
+        console.print(Text.assemble(("left out: ", _DIM), ", ".join(lost)), soft_wrap=True)
+    if stats.ticks:
+        stages = (
+            f"{stage} " + "/".join(f"{stats.latency(percentile, stage):.0f}" for percentile in PERCENTILES)
+            for stage in STAGES
+        )
+        names = "/".join(f"p{percentile}" for percentile in PERCENTILES)
+        console.print(Text.assemble((f"ms at {names}: ", _DIM), ", ".join(stages)), soft_wrap=True)
     for what, path in outputs.items():
         console.print(Text.assemble((f"{what}: ", _DIM), path), soft_wrap=True)
 

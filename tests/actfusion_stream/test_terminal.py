@@ -259,7 +259,9 @@ def test_the_summary() -> None:
     lines = written(printed).splitlines()
     assert lines[1].split() == ["▌", "0:00", "4.0", "s", "90", "%", "background"]
     assert lines[3].split() == ["▌", "0:20", "20.0", "s", "86", "%", "cut", "tomato"]
-    assert lines[-2] == "0:41 of video in 0:20 (2.0x real time), 3 segments, 0 frames dropped"
+    assert lines[-4] == "0:41 of video in 0:20 (2.0x real time), 3 segments, 0 frames dropped"
+    assert lines[-3] == "left out: ticks skipped 2"
+    assert lines[-2].startswith("ms at p50/p95/p99: feature 0/0/0, prediction ")
     assert lines[-1] == "annotated video: out/annotated.mp4"
 
 
@@ -269,4 +271,13 @@ def test_the_summary_of_an_hour_stays_compact() -> None:
     print_summary(printed, CLASSES, many, stats(), {})
     lines = written(printed).splitlines()
     assert "... 680 earlier segments" in lines
-    assert len(lines) == 44
+    assert len(lines) == 46  # with the frames dropped, and the latencies
+
+
+def test_what_was_left_out_is_told_by_its_cause() -> None:
+    late = stats(dropped=0)
+    late.drops.update({"ticks skipped": 1, "stale": 2})
+    late.gaps = 1
+    printed = console(terminal=False)
+    print_summary(printed, CLASSES, PAST, late, {})
+    assert "left out: stale 2, ticks skipped 3, gaps 1" in written(printed).splitlines()
