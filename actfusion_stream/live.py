@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from queue import Empty, Full, Queue
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -225,13 +225,11 @@ class _Pump:
                         self._pictures.get_nowait()
 
 
-class _Placed:
+class _Placed(NamedTuple):
     """Where a frame lies, and how long nothing came before it; seconds."""
 
-    __slots__ = ("gap", "time")
-
-    def __init__(self, time_: float, gap: float) -> None:
-        self.time, self.gap = time_, gap
+    time: float
+    gap: float
 
 
 class _Clock:

@@ -16,14 +16,21 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from queue import Empty, Full, Queue
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from actfusion_stream.errors import StreamError
 from actfusion_stream.frames import Frame, Reader
 from actfusion_stream.network import NetworkConnection, is_address, open_web, redacted
 from actfusion_stream.video_file import VideoFile
+
+if TYPE_CHECKING:
+    import av.container
+
+    from actfusion_stream.live import Connection
 
 _FILE_QUEUE = 8  # frames decoded ahead: hides the jitter of decoding, and costs 200 MB at 4K
 _LIVE_QUEUE = 30  # about a second: a model run may take that long without costing a frame
@@ -94,10 +101,10 @@ def is_file(source: str | Path | int | None) -> bool:
     return not _is_device(Path(source)) and not Path(source).is_dir()
 
 
-def _live(name: str, connect: object, outage: float | None) -> Reader:
+def _live(name: str, connect: Callable[[], Connection], outage: float | None) -> Reader:
     from actfusion_stream.live import OUTAGE_SECONDS, LiveReader
 
-    return LiveReader(name, connect, outage=OUTAGE_SECONDS if outage is None else outage)  # type: ignore[arg-type]
+    return LiveReader(name, connect, outage=OUTAGE_SECONDS if outage is None else outage)
 
 
 def _is_device(path: Path) -> bool:
@@ -107,13 +114,13 @@ def _is_device(path: Path) -> bool:
         return str(path).startswith("/dev/video")
 
 
-def _open_standard_input():  # type: ignore[no-untyped-def]
+def _open_standard_input() -> av.container.InputContainer:
     import av
 
     if sys.stdin is None or sys.stdin.isatty():
         raise StreamError("standard input: is a terminal; pipe a video into it")
     try:
-        return av.open(sys.stdin.buffer, metadata_errors="replace")
+        return av.open(sys.stdin.buffer, "r", metadata_errors="replace")
     except av.error.FFmpegError as error:
         raise StreamError(f"standard input: no video that can be read ({error.strerror})") from error
 

@@ -41,6 +41,7 @@ _LEAST_MEMORY = 16  # features
 _MAX_RATIO, _MAX_SECONDS = 10.0, 3600.0
 _MIN_TICK, _MAX_TICK = 0.04, 60.0
 _MAX_STALENESS = 3600.0
+_MAX_OUTAGE = 86_400.0
 _GAPS = 100  # that are kept to be shown
 _MIN_MEMORY, _MAX_MEMORY = 1.0, 86_400.0
 _ROUNDING = 0.001  # seconds, to which Matroska rounds: a frame at 0.333 s is in time for a tick at 1/3 s
@@ -340,6 +341,8 @@ def open_stream(
     choice = ExtractorChoice(extractor) if isinstance(extractor, str) else extractor
     if not 0 < max_staleness <= _MAX_STALENESS:
         raise StreamError(f"max-staleness {max_staleness:g}: give seconds above 0, up to {_MAX_STALENESS:g}")
+    if outage is not None and not 0 <= outage <= _MAX_OUTAGE:
+        raise StreamError(f"reconnect {outage:g}: give seconds from 0, to end at once, to {_MAX_OUTAGE:g}")
 
     def open_it() -> Source:
         if isinstance(source, Source):

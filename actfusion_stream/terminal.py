@@ -378,12 +378,13 @@ class TerminalView:
         """Most telling first: a narrow terminal cuts the end."""
         stats = self._stats
         text = ""
+        gaps = f"{stats.gaps} gap{'' if stats.gaps == 1 else 's'}"
         for separator, pace, latency in ((" · ", "real time", "latency p50/p95"), ("  ", "speed", "p50/p95")):
             text = separator.join(
                 (
                     f"{stats.speed:.1f}x {pace}",
                     f"{latency} {stats.latency(50):.0f}/{stats.latency(95):.0f} ms",
-                    f"{stats.dropped} dropped" + (f"{separator}{stats.gaps} gaps" if stats.gaps else ""),
+                    f"{stats.dropped} dropped" + (separator + gaps if stats.gaps else ""),
                     f"{stats.frames} frames",
                     f"{stats.features} features",
                     f"{stats.ticks} ticks",

@@ -152,10 +152,10 @@ class VideoWriter:
         context.color_primaries = context.color_trc = context.colorspace = _BT709
         context.color_range = _LIMITED_RANGE
         if self._input is not None:  # pixels that are not square stay so
-            shape = playable_streams(self._input)[0][0].sample_aspect_ratio
+            picture = playable_streams(self._input)[0][0]
+            shape = picture.sample_aspect_ratio
             if shape:
-                quarters = info.width != playable_streams(self._input)[0][0].width
-                context.sample_aspect_ratio = 1 / shape if quarters else shape
+                context.sample_aspect_ratio = 1 / shape if info.width != picture.width else shape
 
         self._sound: _Sound | None = None
         if self._input is not None and playable_streams(self._input)[1]:

@@ -16,6 +16,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import struct
@@ -35,6 +36,8 @@ from rich.console import Console
 
 from actfusion_stream import cli
 from actfusion_stream.arguments import OneLineParser
+from actfusion_stream.errors import StreamError
+from actfusion_stream.writers import check_output
 from tools.random_model import random_checkpoint
 
 _FLASH = 2.0  # seconds at which the picture turns white and a tone begins
@@ -159,6 +162,8 @@ def _judge(outcome: Outcome, folder: Path, arguments: list[str]) -> None:
         events = [json.loads(line) for line in log.read_text().splitlines()]  # whole lines, always
         gaps = [event for event in events if event["type"] == "gap"]
         found.append(f"{len(events)} events" + "".join(f", gap: {gap['cause']}" for gap in gaps))
+    if (folder / "ran").exists():
+        outcome.wrong.append("code in a file was run")
     left = [p.name for p in folder.iterdir() if p.name.startswith(".")]
     if left:
         outcome.wrong.append(f"left behind: {', '.join(left)}")
@@ -494,8 +499,9 @@ FILES = [
 # With other processes
 
 
-def _port() -> int:
-    with socket.socket() as probe:
+def free_port(kind: int = socket.SOCK_STREAM) -> int:
+    """A port of this machine on which nobody listens."""
+    with socket.socket(socket.AF_INET, kind) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
@@ -542,7 +548,7 @@ def _stream(scheme: str, kill: signal.Signals, again: bool, *more: str, clip: Pa
         more: arguments.
         clip: what to send, by ffmpeg (by GStreamer over rtsp); None for a drawn video.
     """
-    port = _port()
+    port = free_port(socket.SOCK_DGRAM if scheme == "udp" else socket.SOCK_STREAM)
     address = {
         "hls": f"http://127.0.0.1:{port}/live.m3u8",
         "rtsp": f"rtsp://cook:pass@127.0.0.1:{port}/kitchen",
@@ -700,6 +706,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--clips", type=Path, help="folder of videos to serve, too; needs ffmpeg")
     parser.add_argument("--short", action="store_true", help="only what needs no second process")
     options = parser.parse_args(arguments)
+    try:
+        if options.out:
+            check_output(options.out)
+        if options.clips and not any(options.clips.glob("*.mp4")):
+            raise StreamError(f"{options.clips}: no .mp4 in that folder")
+        if options.clips and not shutil.which("ffmpeg"):
+            raise StreamError("--clips: they are served by ffmpeg, which is not installed")
+    except StreamError as error:
+        parser.error(str(error))
     clips = options.clips.resolve() if options.clips else None  # every row has a folder of its own
     faults = [*TIME_AND_PICTURE, *FILES, *([] if options.short else with_processes(clips))]
     console = Console(highlight=False)

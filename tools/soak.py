@@ -29,6 +29,7 @@ from actfusion_stream.frames import Frame, SourceInfo
 from actfusion_stream.source import Source
 from actfusion_stream.stream import open_stream
 from actfusion_stream.timeline import Segment
+from actfusion_stream.writers import check_output
 from tools.random_model import SPEC, random_checkpoint
 
 _WARM_SECONDS = 600.0  # simulated; until then buffers fill
@@ -195,6 +196,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"--rate {options.rate:g}: give {SPEC.rate:g} to 240 frames a second")
     console = Console(highlight=False)
     try:
+        if options.json:
+            check_output(options.json)
         found = soak(options.hours, options.rate, options.tick, options.memory, options.speed)
     except StreamError as error:
         Console(stderr=True).print(f"error: {error}", style="red", highlight=False, markup=False)

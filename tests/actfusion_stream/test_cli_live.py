@@ -22,6 +22,7 @@ from actfusion_stream.errors import StreamError
 from actfusion_stream.stream import Stream
 from actfusion_stream.timeline import Tick
 from actfusion_stream.writers import EventWriter
+from tools.faults import free_port
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SERVER = Path(__file__).with_name("serve_stream.py")
@@ -44,12 +45,6 @@ def start(*arguments: object, **options: object) -> subprocess.Popen[str]:
 def frames_in(path: Path) -> int:
     with av.open(str(path)) as container:
         return sum(1 for _ in container.decode(video=0))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.mark.parametrize(

@@ -26,16 +26,10 @@ from actfusion_stream.frames import Frame
 from actfusion_stream.live import LiveReader
 from actfusion_stream.network import NetworkConnection, redacted
 from actfusion_stream.source import Source, open_source
-from tools.faults import SYSTEM_PYTHON, serves_rtsp
+from tools.faults import SYSTEM_PYTHON, free_port, serves_rtsp
 
 Opened = TypeVar("Opened")
 SERVER = Path(__file__).with_name("serve_stream.py")
-
-
-def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def serve(address: str, size: str = "64x48", seconds: float = 30.0) -> subprocess.Popen[bytes]:

@@ -177,18 +177,23 @@ def test_frames_without_timestamps_follow_at_the_rate(tmp_path: Path) -> None:
     assert times(frames) == [i / 25 for i in range(10)]
 
 
-def test_frames_that_go_back_in_time_are_left_out(tmp_path: Path) -> None:
-    with av.open(str(tmp_path / "back.mkv"), "w") as container:
+def stamped(path: Path, stamps: list[int]) -> Path:
+    """Black pictures with these time stamps, thousandths of a second, in this order."""
+    with av.open(str(path), "w") as container:
         stream = container.add_stream("mjpeg", rate=10)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
         stream.codec_context.time_base = Fraction(1, 1000)
-        for dts, pts in enumerate([0, 100, 300, 200, 400]):
+        for dts, pts in enumerate(stamps):
             frame = av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8))
             frame.pts, frame.time_base = dts, Fraction(1, 1000)
             for packet in stream.encode(frame):
                 packet.pts = pts
                 container.mux(packet)
-    frames, warning = read(tmp_path / "back.mkv")
+    return path
+
+
+def test_frames_that_go_back_in_time_are_left_out(tmp_path: Path) -> None:
+    frames, warning = read(stamped(tmp_path / "back.mkv", [0, 100, 300, 200, 400]))
     assert times(frames) == [0.0, 0.1, 0.3, 0.4]
     assert warning == "back.mkv: 1 frame goes back in time; all the rest was read"
 
@@ -206,17 +211,7 @@ def test_recordings_joined_are_all_seen(tmp_path: Path) -> None:
 
 
 def test_one_wild_time_stamp_moves_nothing_after_it(tmp_path: Path) -> None:
-    with av.open(str(tmp_path / "wild.mkv"), "w") as container:
-        stream = container.add_stream("mjpeg", rate=10)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
-        stream.codec_context.time_base = Fraction(1, 1000)
-        for dts, pts in enumerate([5000, 5100, 5200, 1000, 5400, 5500]):
-            frame = av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8))
-            frame.pts, frame.time_base = dts, Fraction(1, 1000)
-            for packet in stream.encode(frame):
-                packet.pts = pts
-                container.mux(packet)
-    frames, _ = read(tmp_path / "wild.mkv")
+    frames, _ = read(stamped(tmp_path / "wild.mkv", [5000, 5100, 5200, 1000, 5400, 5500]))
     assert times(frames) == [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]
 
 
