@@ -13,7 +13,7 @@ demo: .venv/installed
 	$(BIN)/actfusion-kitchen out/kitchen.mp4 --seed 10007 --labels out/kitchen.txt
 	$(BIN)/actfusion-stream --video out/kitchen.mp4 --output out/annotated.mp4 \
 		--events out/events.jsonl --segments out/segments.csv
-	@$(BIN)/python -m tools.score_demo out/segments.csv out/kitchen.txt
+	@$(BIN)/python -m tools.demo.score out/segments.csv out/kitchen.txt
 	@echo "The annotated video is out/annotated.mp4."
 
 test: .venv/installed-dev

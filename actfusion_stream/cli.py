@@ -18,8 +18,8 @@ from actfusion_stream.arguments import OneLineParser
 from actfusion_stream.errors import StreamError
 
 if TYPE_CHECKING:
-    from actfusion_stream.extractor_choice import ExtractorChoice
-    from actfusion_stream.stream import Stream
+    from actfusion_stream.engine.stream import Stream
+    from actfusion_stream.weights.extractor_choice import ExtractorChoice
 
 _INTERRUPTED = 130  # what shells report of a program that SIGINT ended
 
@@ -201,18 +201,18 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
     import torch
     from rich.console import Console
 
-    from actfusion_stream.exporter import Exporter
-    from actfusion_stream.outputs import Outputs
-    from actfusion_stream.overlay import Overlay
-    from actfusion_stream.stats import SCREEN
-    from actfusion_stream.stream import open_stream
-    from actfusion_stream.terminal import open_view, print_summary
-    from actfusion_stream.writers import (
+    from actfusion_stream.engine.stats import SCREEN
+    from actfusion_stream.engine.stream import open_stream
+    from actfusion_stream.sinks.annotated_video import Exporter
+    from actfusion_stream.sinks.sinks import Outputs
+    from actfusion_stream.sinks.video import (
         EventWriter,
         VideoWriter,
         check_output,
         check_video_output,
     )
+    from actfusion_stream.views.overlay import Overlay
+    from actfusion_stream.views.terminal import open_view, print_summary
 
     # Decoding, drawing and encoding need the other half: on two busy cores, two threads of torch would wait
     # for each other.
@@ -252,7 +252,7 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
             overlay = Overlay(stream.class_names, stream.note, stream.info.duration)
             exporter = stack.enter_context(Exporter(writer, overlay))
         if options.metrics is not None:
-            from actfusion_stream.metrics import serve_metrics
+            from actfusion_stream.sinks.prometheus import serve_metrics
 
             port = stack.enter_context(serve_metrics(stream.stats, options.metrics))
             print(f"actfusion-stream: metrics at http://127.0.0.1:{port}/metrics", file=sys.stderr)
@@ -299,7 +299,7 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
 
 
 def _extractor(options: argparse.Namespace) -> ExtractorChoice | None:
-    from actfusion_stream.extractor_choice import ExtractorChoice
+    from actfusion_stream.weights.extractor_choice import ExtractorChoice
 
     if options.extractor is None:
         if options.weights or options.flow:

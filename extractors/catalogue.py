@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from extractors.hub import HUB_MODELS, RATE, hub_model
-from extractors.spec import FLOW, HUB, RGB, ExtractorSpec
+from .hub import HUB_MODELS, RATE, hub_model
+from .spec import FLOW, HUB, RGB, ExtractorSpec
 
 I3D_STREAMS = {"i3d": (RGB, FLOW), "i3d-rgb": (RGB,), "i3d-flow": (FLOW,)}
 NAMES = (*I3D_STREAMS, *(HUB + name for name in HUB_MODELS))

@@ -24,7 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from extractors.i3d import ConvUnit, Inception, InceptionI3D, MaxPool, pad_same
+from .i3d import ConvUnit, Inception, InceptionI3D, MaxPool, pad_same
 
 
 @dataclass(frozen=True)

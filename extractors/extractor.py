@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from extractors import hub
-from extractors.continual import ContinualI3D
-from extractors.flow import FlowFunction, open_flow, raft_network
-from extractors.i3d import I3DConfig, InceptionI3D, fold_batchnorm
-from extractors.pictures import prepare, prepare_flow, scale_pixels, to_channels_first
-from extractors.spec import FLOW, HUB, RGB, ExtractorSpec, fingerprint
+from . import hub
+from .continual import ContinualI3D
+from .flow import FlowFunction, open_flow, raft_network
+from .i3d import I3DConfig, InceptionI3D, fold_batchnorm
+from .pictures import prepare, prepare_flow, scale_pixels, to_channels_first
+from .spec import FLOW, HUB, RGB, ExtractorSpec, fingerprint
 
 # Of one run. On a CPU two clips of 21 x 224 x 224 are faster than one, and than eight, which leave its cache.
 _BATCH_PIXELS = {"cpu": 2_200_000, "cuda": 2**25}

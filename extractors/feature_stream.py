@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from extractors.extractor import Extractor
-from extractors.spec import FLOW, RGB
-from extractors.windows import Item, Windows, stack
+from .extractor import Extractor
+from .spec import FLOW, RGB
+from .windows import Item, Windows, stack
 
 _CHUNK = 32  # frames of one run of a continual network
 

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from extractors.spec import FLOW_METHODS
+from .spec import FLOW_METHODS
 
 FlowFunction = Callable[[np.ndarray, np.ndarray], np.ndarray]
 

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple, cast
 
 import numpy as np
 
-from extractors.spec import ExtractorSpec
+from .spec import ExtractorSpec
 
 
 class Item(NamedTuple):

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.diffusion import CosineSchedule, ddim_times
+from .diffusion import CosineSchedule, ddim_times
 
 INPUT = -1  # in `conditioning_layers`: the masked input features
 PREDICTION = -2  # in `conditioning_layers`: the encoder's softmaxed prediction

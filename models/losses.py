@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 
-from models.actfusion import ActFusion, valid_steps
+from .actfusion import ActFusion, valid_steps
 
 _MAX_JUMP = 16.0  # the smoothing loss no longer cares by how much a real transition jumps
 _CLASS_COUNT_OFFSET = 10  # keeps the weight of a class that never occurs finite

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from models.actfusion import MAX_DISTANCE, ActFusion, ActFusionConfig
+from .actfusion import MAX_DISTANCE, ActFusion, ActFusionConfig
 
 _TABLE_SHAPE = (20000, 1)
 _TABLE_CENTRE = 10000

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from actfusion_stream.checkpoint import Checkpoint
-from actfusion_stream.frames import SourceInfo
-from actfusion_stream.writers import VideoWriter
-from extractors.i3d import I3DConfig, InceptionI3D
-from extractors.spec import ExtractorSpec, fingerprint
-from tools.random_model import random_model
+from actfusion_stream.extractors.i3d import I3DConfig, InceptionI3D
+from actfusion_stream.extractors.spec import ExtractorSpec, fingerprint
+from actfusion_stream.sinks.video import VideoWriter
+from actfusion_stream.sources.frames import SourceInfo
+from actfusion_stream.tools.robustness.random_model import random_model
+from actfusion_stream.weights.checkpoint import Checkpoint
 
 TINY_CLASSES = ("background", "take_knife", "cut_tomato", "pour_oil", "mix")
 TINY_SPEC = ExtractorSpec(name="tiny", width=0.1, window=8, rate=15.0, stride=4, short_side=32, crop=(32, 40))

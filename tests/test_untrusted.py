@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 
 from actfusion_stream import cli, weights
-from actfusion_stream.checkpoint import load_checkpoint
+from actfusion_stream.engine.stream import Horizon
 from actfusion_stream.errors import StreamError
-from actfusion_stream.network import redacted
-from actfusion_stream.stream import Horizon
-from actfusion_stream.weights import load_torch
-from tools import annotations, extract
-from tools.annotation_files import read_annotations
+from actfusion_stream.sources.network import redacted
+from actfusion_stream.tools import annotations, extract
+from actfusion_stream.tools.data.annotation_files import read_annotations
+from actfusion_stream.weights.catalogue import load_torch
+from actfusion_stream.weights.checkpoint import load_checkpoint
 
 BOUNDED = settings(
     max_examples=150,

@@ -20,7 +20,8 @@ from rich.console import Console
 
 from actfusion_stream.arguments import OneLineParser
 from actfusion_stream.errors import StreamError
-from tools.annotation_files import (
+
+from .data.annotation_files import (
     Annotations,
     Segment,
     read_annotations,
@@ -28,7 +29,7 @@ from tools.annotation_files import (
     write_elan,
     write_whole,
 )
-from tools.dataset import EXTRACTOR_JSON
+from .data.dataset import EXTRACTOR_JSON
 
 
 def feature_times(folder: Path) -> dict[str, np.ndarray]:

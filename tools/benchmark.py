@@ -21,9 +21,10 @@ import numpy as np
 import torch
 
 from actfusion_stream.arguments import OneLineParser
-from tools.benchmark_extractors import benchmark_extractors, benchmark_flow
-from tools.presets import PRESETS, Preset, add_preset_options, override
-from tools.train import Example, Settings, Trainer
+
+from .benchmarks.extractors import benchmark_extractors, benchmark_flow
+from .train import Example, Settings, Trainer
+from .training.presets import PRESETS, Preset, add_preset_options, override
 
 _FRAMES = (7_500, 18_000)  # shortest and longest video, as in 50 Salads
 

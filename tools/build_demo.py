@@ -24,16 +24,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from actfusion_stream.checkpoint import Checkpoint, bundled_checkpoint
-from actfusion_stream.kitchen import KITCHEN_MARK, Kitchen
-from actfusion_stream.recipe import CLASS_NAMES
-from extractors.extractor import Extractor
-from extractors.i3d import I3DConfig, InceptionI3D
-from extractors.pictures import prepare, scale_pixels
-from extractors.spec import ExtractorSpec
-from models.actfusion import ActFusion
-from tools.demo_model import SCRIPT_SEEDS, SequenceSource, Video, train
-from tools.resume import save_whole
+from actfusion_stream.extractors.extractor import Extractor
+from actfusion_stream.extractors.i3d import I3DConfig, InceptionI3D
+from actfusion_stream.extractors.pictures import prepare, scale_pixels
+from actfusion_stream.extractors.spec import ExtractorSpec
+from actfusion_stream.kitchen.drawing import KITCHEN_MARK, Kitchen
+from actfusion_stream.kitchen.script import CLASS_NAMES
+from actfusion_stream.models.actfusion import ActFusion
+from actfusion_stream.weights.checkpoint import Checkpoint, bundled_checkpoint
+
+from .demo.model import SCRIPT_SEEDS, SequenceSource, Video, train
+from .training.resume import save_whole
 
 SPEC = ExtractorSpec(
     name="kitchen-i3d-rgb", width=0.25, window=16, rate=15.0, stride=6, short_side=96, crop=(96, 128)

@@ -17,13 +17,14 @@ import torch
 from rich.console import Console
 
 from actfusion_stream.arguments import OneLineParser
-from actfusion_stream.checkpoint import Checkpoint
 from actfusion_stream.errors import StreamError
-from extractors.catalogue import named_spec
-from extractors.spec import ExtractorSpec
-from models.released import convert_state_dict
-from tools.dataset import read_mapping
-from tools.presets import PRESETS, Preset, add_preset_options, override
+from actfusion_stream.extractors.catalogue import named_spec
+from actfusion_stream.extractors.spec import ExtractorSpec
+from actfusion_stream.models.released import convert_state_dict
+from actfusion_stream.weights.checkpoint import Checkpoint
+
+from .data.dataset import read_mapping
+from .training.presets import PRESETS, Preset, add_preset_options, override
 
 
 def convert(path: Path, preset: Preset, class_names: tuple[str, ...]) -> Checkpoint:

@@ -18,14 +18,15 @@ import torch
 from rich.console import Console
 
 from actfusion_stream.arguments import OneLineParser
-from actfusion_stream.checkpoint import load_checkpoint
+from actfusion_stream.engine.stream import Horizon
 from actfusion_stream.errors import StreamError
-from actfusion_stream.extractor_choice import check_same
-from actfusion_stream.stream import Horizon
-from tools.dataset import LABELS, Dataset, FeatureSource
-from tools.evaluate_data import Results, evaluate_model, score_predictions, show
-from tools.evaluate_kitchen import evaluate_kitchen
-from tools.presets import preset_from_json
+from actfusion_stream.weights.checkpoint import load_checkpoint
+from actfusion_stream.weights.extractor_choice import check_same
+
+from .data.dataset import LABELS, Dataset, FeatureSource
+from .evaluation.dataset import Results, evaluate_model, score_predictions, show
+from .evaluation.kitchen import evaluate_kitchen
+from .training.presets import preset_from_json
 
 _LIVE_RATIO = 0.5  # horizon of a replay, where the model was not trained for another
 

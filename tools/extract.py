@@ -25,16 +25,17 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from safetensors.torch import save_file
 
 from actfusion_stream.arguments import OneLineParser
+from actfusion_stream.engine.time_grid import TimeGrid
 from actfusion_stream.errors import StreamError
-from actfusion_stream.extractor_choice import ExtractorChoice
-from actfusion_stream.source import open_source
-from actfusion_stream.time_grid import TimeGrid
-from extractors.catalogue import I3D_STREAMS, NAMES
-from extractors.extractor import Extractor
-from extractors.feature_stream import FeatureStream
-from extractors.flow import default_flow
-from extractors.spec import FLOW, FLOW_METHODS, ExtractorSpec, differences
-from tools.dataset import EXTRACTOR_JSON, EXTRACTOR_WEIGHTS
+from actfusion_stream.extractors.catalogue import I3D_STREAMS, NAMES
+from actfusion_stream.extractors.extractor import Extractor
+from actfusion_stream.extractors.feature_stream import FeatureStream
+from actfusion_stream.extractors.flow import default_flow
+from actfusion_stream.extractors.spec import FLOW, FLOW_METHODS, ExtractorSpec, differences
+from actfusion_stream.sources.source import open_source
+from actfusion_stream.weights.extractor_choice import ExtractorChoice
+
+from .data.dataset import EXTRACTOR_JSON, EXTRACTOR_WEIGHTS
 
 VIDEO_ENDINGS = {".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv"}
 _SAME_RATE = 0.005  # videos of 29.97 and of 30 frames a second count as alike

@@ -37,12 +37,13 @@ from rich.console import Console
 from actfusion_stream import cli
 from actfusion_stream.arguments import OneLineParser
 from actfusion_stream.errors import StreamError
-from actfusion_stream.writers import check_output
-from tools.random_model import random_checkpoint
+from actfusion_stream.sinks.video import check_output
+
+from .robustness.random_model import random_checkpoint
 
 _FLASH = 2.0  # seconds at which the picture turns white and a tone begins
 _STEP = 0.040  # seconds by which picture and sound may part
-_SERVERS = Path(__file__).resolve().parents[1] / "tests/actfusion_stream"
+_SERVERS = Path(__file__).resolve().parent / "robustness"
 SYSTEM_PYTHON = "/usr/bin/python3"  # for which Debian installs GStreamer
 
 

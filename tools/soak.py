@@ -24,13 +24,14 @@ import numpy as np
 from rich.console import Console
 
 from actfusion_stream.arguments import OneLineParser
+from actfusion_stream.engine.stream import open_stream
+from actfusion_stream.engine.timeline import Segment
 from actfusion_stream.errors import StreamError
-from actfusion_stream.frames import Frame, SourceInfo
-from actfusion_stream.source import Source
-from actfusion_stream.stream import open_stream
-from actfusion_stream.timeline import Segment
-from actfusion_stream.writers import check_output
-from tools.random_model import SPEC, random_checkpoint
+from actfusion_stream.sinks.video import check_output
+from actfusion_stream.sources.frames import Frame, SourceInfo
+from actfusion_stream.sources.source import Source
+
+from .robustness.random_model import SPEC, random_checkpoint
 
 _WARM_SECONDS = 600.0  # simulated; until then buffers fill
 

@@ -30,16 +30,17 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
 from actfusion_stream.arguments import OneLineParser
-from actfusion_stream.checkpoint import Checkpoint
 from actfusion_stream.errors import StreamError
-from models.actfusion import ActFusion
-from models.losses import balanced_class_weights, soft_boundary, training_losses
-from models.masking import anticipative_mask, draw_mask
-from tools.dataset import LABELS, Dataset, FeatureSource
-from tools.inference import anticipate, segment
-from tools.metrics import AnticipationScore, SegmentationScore
-from tools.presets import PRESETS, Preset, add_preset_options, override
-from tools.resume import save_whole
+from actfusion_stream.models.actfusion import ActFusion
+from actfusion_stream.models.losses import balanced_class_weights, soft_boundary, training_losses
+from actfusion_stream.models.masking import anticipative_mask, draw_mask
+from actfusion_stream.weights.checkpoint import Checkpoint
+
+from .data.dataset import LABELS, Dataset, FeatureSource
+from .evaluation.inference import anticipate, segment
+from .evaluation.metrics import AnticipationScore, SegmentationScore
+from .training.presets import PRESETS, Preset, add_preset_options, override
+from .training.resume import save_whole
 
 RATIO = 4.0  # without the true length, the future is so many times what was observed (Sec. 5.4)
 _VALIDATION = 1  # of the generators' purposes: one number each, so that none repeats another's draws

@@ -18,14 +18,14 @@ import pytest
 from sample_videos import make_video, ramp
 
 from actfusion_stream import cli
+from actfusion_stream.engine.stream import Stream
+from actfusion_stream.engine.timeline import Tick
 from actfusion_stream.errors import StreamError
-from actfusion_stream.stream import Stream
-from actfusion_stream.timeline import Tick
-from actfusion_stream.writers import EventWriter
-from tools.faults import free_port
+from actfusion_stream.sinks.video import EventWriter
+from actfusion_stream.tools.faults import free_port
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-SERVER = Path(__file__).with_name("serve_stream.py")
+SERVER = REPOSITORY / "tools/robustness/serve_stream.py"
 
 
 @pytest.fixture(scope="module")
@@ -215,13 +215,13 @@ def test_a_port_that_is_taken(
 @pytest.mark.parametrize(
     "stage",
     [
-        "extractors.feature_stream.FeatureStream.push",
-        "extractors.extractor.Extractor.__call__",
-        "actfusion_stream.predictor.Predictor.__call__",
-        "actfusion_stream.overlay.Overlay.draw",
-        "actfusion_stream.writers.VideoWriter.write",
-        "actfusion_stream.writers.EventWriter.tick",
-        "actfusion_stream.video_file.VideoFile.frames",
+        "actfusion_stream.extractors.feature_stream.FeatureStream.push",
+        "actfusion_stream.extractors.extractor.Extractor.__call__",
+        "actfusion_stream.engine.predictor.Predictor.__call__",
+        "actfusion_stream.views.overlay.Overlay.draw",
+        "actfusion_stream.sinks.video.VideoWriter.write",
+        "actfusion_stream.sinks.video.EventWriter.tick",
+        "actfusion_stream.sources.video_file.VideoFile.frames",
     ],
 )
 def test_any_stage_may_break_while_all_queues_are_full(

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from extractors.continual import ContinualI3D
-from extractors.i3d import I3DConfig, InceptionI3D, fold_batchnorm
-from extractors.spec import CONTINUAL_REACH
+from actfusion_stream.extractors.continual import ContinualI3D
+from actfusion_stream.extractors.i3d import I3DConfig, InceptionI3D, fold_batchnorm
+from actfusion_stream.extractors.spec import CONTINUAL_REACH
 
 FRAMES = 150
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from actfusion_stream.checkpoint import Checkpoint, load_checkpoint
-from extractors.extractor import Extractor
-from extractors.i3d import I3DConfig, InceptionI3D
-from extractors.pictures import prepare, scale_pixels
-from extractors.spec import ExtractorSpec, fingerprint
+from actfusion_stream.extractors.extractor import Extractor
+from actfusion_stream.extractors.i3d import I3DConfig, InceptionI3D
+from actfusion_stream.extractors.pictures import prepare, scale_pixels
+from actfusion_stream.extractors.spec import ExtractorSpec, fingerprint
+from actfusion_stream.weights.checkpoint import Checkpoint, load_checkpoint
 
 PUBLISHED = ExtractorSpec(
     name="i3d-rgb", width=1.0, window=21, rate=30.0, stride=8, short_side=256, crop=(224, 224)

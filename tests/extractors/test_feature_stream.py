@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from actfusion_stream.source import open_source
-from actfusion_stream.time_grid import TimeGrid
-from extractors.catalogue import NAMES, join_weights, named_spec, weight_names
-from extractors.extractor import Extractor, networks
-from extractors.feature_stream import FeatureStream
-from extractors.spec import ExtractorSpec
+from actfusion_stream.engine.time_grid import TimeGrid
+from actfusion_stream.extractors.catalogue import NAMES, join_weights, named_spec, weight_names
+from actfusion_stream.extractors.extractor import Extractor, networks
+from actfusion_stream.extractors.feature_stream import FeatureStream
+from actfusion_stream.extractors.spec import ExtractorSpec
+from actfusion_stream.sources.source import open_source
 
 SHARED = Path(os.environ.get("ACTFUSION_SHARED", Path(__file__).resolve().parents[2] / "../shared"))
 

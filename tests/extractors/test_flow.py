@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from extractors.flow import open_flow, raft_network
+from actfusion_stream.extractors.flow import open_flow, raft_network
 
 HAS_TVL1 = hasattr(cv2, "optflow")
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from extractors.hub import HUB_MODELS, hub_feature_dim, hub_features, hub_model, hub_network
+from actfusion_stream.extractors.hub import HUB_MODELS, hub_feature_dim, hub_features, hub_model, hub_network
 
 
 @pytest.mark.parametrize(("name", "dim"), [("x3d_xs", 2048), ("slow_r50", 2048), ("slowfast_r50", 2304)])

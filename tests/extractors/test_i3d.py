@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from extractors.i3d import I3DConfig, InceptionI3D, fold_batchnorm
+from actfusion_stream.extractors.i3d import I3DConfig, InceptionI3D, fold_batchnorm
 
 SHARED = Path(os.environ.get("ACTFUSION_SHARED", Path(__file__).resolve().parents[2] / "../shared"))
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from extractors.spec import ExtractorSpec
-from extractors.windows import Item, Windows, stack
+from actfusion_stream.extractors.spec import ExtractorSpec
+from actfusion_stream.extractors.windows import Item, Windows, stack
 
 SPEC = ExtractorSpec("windows", 1.0, window=3, rate=10.0, stride=2, short_side=8, crop=(8, 8))
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from models.actfusion import ActFusion, ActFusionConfig
-from models.released import convert_state_dict
+from actfusion_stream.models.actfusion import ActFusion, ActFusionConfig
+from actfusion_stream.models.released import convert_state_dict
 
 SHARED = Path(os.environ.get("ACTFUSION_SHARED", Path(__file__).resolve().parents[2] / "../shared"))
 

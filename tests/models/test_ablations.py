@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from models.actfusion import INPUT, PREDICTION, ActFusion
-from models.losses import LossConfig, training_losses
+from actfusion_stream.models.actfusion import INPUT, PREDICTION, ActFusion
+from actfusion_stream.models.losses import LossConfig, training_losses
 
 TABLES = {
     "none": (),

@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from models.actfusion import (
+from actfusion_stream.models.actfusion import (
     INPUT,
     PREDICTION,
     ActFusion,
@@ -19,7 +19,7 @@ from models.actfusion import (
     TapMix,
     sinusoidal_embedding,
 )
-from models.diffusion import ddim_times
+from actfusion_stream.models.diffusion import ddim_times
 
 Reference = dict[str, Any]
 

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from models.diffusion import CLEAN, CosineSchedule, ddim_times
+from actfusion_stream.models.diffusion import CLEAN, CosineSchedule, ddim_times
 
 
 def test_twenty_five_of_a_thousand_steps() -> None:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from models.actfusion import ActFusion
-from models.losses import (
+from actfusion_stream.models.actfusion import ActFusion
+from actfusion_stream.models.losses import (
     LossConfig,
     balanced_class_weights,
     boundary_loss,

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from models.masking import (
+from actfusion_stream.models.masking import (
     Kind,
     MaskConfig,
     anticipative_mask,

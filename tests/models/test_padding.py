@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from models.actfusion import ActFusion
-from models.losses import LossConfig, training_losses
+from actfusion_stream.models.actfusion import ActFusion
+from actfusion_stream.models.losses import LossConfig, training_losses
 
 LENGTHS = [40, 17, 1, 3]  # one that fills the batch, one step alone, one shorter than any dilation reaches
 KINDS: list[dict[str, Any]] = [

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from models.actfusion import ActFusion, ActFusionConfig
-from models.released import convert_state_dict, released_key
+from actfusion_stream.models.actfusion import ActFusion, ActFusionConfig
+from actfusion_stream.models.released import convert_state_dict, released_key
 
 Weights = dict[str, torch.Tensor]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tools.annotation_files import Segment, read_annotations
-from tools.annotations import main
-from tools.dataset import Dataset
+from actfusion_stream.tools.annotations import main
+from actfusion_stream.tools.data.annotation_files import Segment, read_annotations
+from actfusion_stream.tools.data.dataset import Dataset
 
 TABLE = """video,label,start,end
 salad,cut tomato,1.0,4.5
@@ -154,7 +154,7 @@ def test_what_does_not_fit_is_said(table: Path, tmp_path: Path, capsys: pytest.C
 
 
 def test_times_lie_in_half_open_segments() -> None:
-    from tools.annotations import labels_at
+    from actfusion_stream.tools.annotations import labels_at
 
     segments = [Segment("a", 0.2, 0.4), Segment("b", 0.4, 0.6)]
     times = np.arange(8) / 10

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.benchmark import main
+from actfusion_stream.tools.benchmark import main
 
 
 def test_training_is_compared_with_single_videos(capsys: pytest.CaptureFixture[str]) -> None:

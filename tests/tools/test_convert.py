@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 import torch
 
-from actfusion_stream.checkpoint import load_checkpoint
-from extractors.catalogue import named_spec
-from models.actfusion import ActFusion
-from models.released import released_key
-from tools.convert import main
-from tools.presets import PRESETS, preset_from_json
+from actfusion_stream.extractors.catalogue import named_spec
+from actfusion_stream.models.actfusion import ActFusion
+from actfusion_stream.models.released import released_key
+from actfusion_stream.tools.convert import main
+from actfusion_stream.tools.training.presets import PRESETS, preset_from_json
+from actfusion_stream.weights.checkpoint import load_checkpoint
 
 SHARED = Path(os.environ.get("ACTFUSION_SHARED", Path(__file__).resolve().parents[2] / "../shared"))
 Weights = dict[str, Any]

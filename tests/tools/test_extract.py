@@ -12,15 +12,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from actfusion_stream.checkpoint import load_checkpoint
 from actfusion_stream.cli import main as stream_main
+from actfusion_stream.engine.stream import open_stream
 from actfusion_stream.errors import StreamError
-from actfusion_stream.extractor_choice import ExtractorChoice, check_same
-from actfusion_stream.stream import open_stream
-from extractors.i3d import I3DConfig, InceptionI3D
-from tools.evaluate import main as evaluate_main
-from tools.extract import main
-from tools.train import main as train_main
+from actfusion_stream.extractors.i3d import I3DConfig, InceptionI3D
+from actfusion_stream.tools.evaluate import main as evaluate_main
+from actfusion_stream.tools.extract import main
+from actfusion_stream.tools.train import main as train_main
+from actfusion_stream.weights.checkpoint import load_checkpoint
+from actfusion_stream.weights.extractor_choice import ExtractorChoice, check_same
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tools.faults import FILES, TIME_AND_PICTURE, Fault, run
+from actfusion_stream.tools.faults import FILES, TIME_AND_PICTURE, Fault, run
 
 
 @pytest.mark.parametrize("fault", [*TIME_AND_PICTURE, *FILES], ids=lambda fault: fault.done)

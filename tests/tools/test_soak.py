@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.soak import main
+from actfusion_stream.tools.soak import main
 
 
 def test_half_an_hour_leaves_nothing_behind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,14 +15,12 @@ import numpy as np
 import pytest
 import torch
 
-from actfusion_stream.checkpoint import load_checkpoint
 from actfusion_stream.errors import StreamError
-from models.actfusion import ActFusionConfig
-from models.losses import LossConfig, training_losses
-from models.masking import MaskConfig
-from tools.dataset import Dataset, FeatureSource
-from tools.presets import PRESETS, Preset, preset_from_json
-from tools.train import (
+from actfusion_stream.models.actfusion import ActFusionConfig
+from actfusion_stream.models.losses import LossConfig, training_losses
+from actfusion_stream.models.masking import MaskConfig
+from actfusion_stream.tools.data.dataset import Dataset, FeatureSource
+from actfusion_stream.tools.train import (
     Example,
     SegmentPool,
     Settings,
@@ -34,6 +32,8 @@ from tools.train import (
     read_example,
     stretch,
 )
+from actfusion_stream.tools.training.presets import PRESETS, Preset, preset_from_json
+from actfusion_stream.weights.checkpoint import load_checkpoint
 
 CLASSES = ("cut", "peel", "mix")
 SMALL = ActFusionConfig(

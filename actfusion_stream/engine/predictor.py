@@ -1,0 +1,121 @@
+"""The model at a tick: observed features and a masked future in, labels with confidence out.
+
+Noise belongs to the time step, not to the tick: it is drawn by absolute feature index and diffusion step, so
+the same past is denoised from the same noise at every tick, and its labels do not flicker.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import median_filter
+
+from actfusion_stream.models.actfusion import ActFusion
+
+_NOISE_BLOCK = 64  # feature indices per seeded draw: one generator a feature would cost more than the model
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Labels of consecutive feature steps.
+
+    Attributes:
+        labels: (N,) int64.
+        confidences: (N,) float32, probability of that label.
+    """
+
+    labels: NDArray[np.int64]
+    confidences: NDArray[np.float32]
+
+
+class KeyedNoise:
+    """Standard normal noise that depends on nothing but seed, diffusion step and absolute feature index."""
+
+    def __init__(self, num_classes: int, seed: int = 0) -> None:
+        self.num_classes, self.seed = num_classes, seed
+        self._blocks: dict[tuple[int, int], NDArray[np.float32]] = {}
+
+    def __call__(self, step: int, first: int, count: int) -> NDArray[np.float32]:
+        """(K, count) float32 for the features from `first` on."""
+        blocks = range(first // _NOISE_BLOCK, (first + count - 1) // _NOISE_BLOCK + 1)
+        noise = np.concatenate([self._block(step, block) for block in blocks], axis=1)
+        offset = first - blocks[0] * _NOISE_BLOCK
+        return noise[:, offset : offset + count]
+
+    def forget_before(self, first: int) -> None:
+        """Drop what no feature from `first` on needs; it would come out the same if drawn again."""
+        oldest = first // _NOISE_BLOCK
+        self._blocks = {key: value for key, value in self._blocks.items() if key[1] >= oldest}
+
+    def _block(self, step: int, block: int) -> NDArray[np.float32]:
+        if (step, block) not in self._blocks:
+            rng = np.random.default_rng([self.seed, step, block])
+            self._blocks[step, block] = rng.standard_normal((self.num_classes, _NOISE_BLOCK), np.float32)
+        return self._blocks[step, block]
+
+
+class Predictor:
+    """ActFusion on a growing prefix.
+
+    Args:
+        model: in eval mode.
+        median: steps of the median filter over each class's probabilities.
+    """
+
+    def __init__(self, model: ActFusion, median: int = 1) -> None:
+        self.model, self.median = model, median
+        self._noise = KeyedNoise(model.config.num_classes)
+        self._device = model.mask_token.device
+
+    def __call__(self, observed: NDArray[np.float32], first: int, future: int) -> Prediction:
+        """Segment what was observed and anticipate what follows.
+
+        Args:
+            observed: (C, N_O) float32, at least one step.
+            first: absolute index of the first observed feature.
+            future: steps N_A to anticipate.
+
+        Returns:
+            A prediction of N_O + N_A steps.
+        """
+        count = observed.shape[1]
+        features = torch.zeros(1, observed.shape[0], count + future, device=self._device)  # (1, C, T)
+        features[0, :, :count] = torch.from_numpy(observed)
+        visible = torch.arange(count + future, device=self._device)[None] < count  # (1, T)
+        self._noise.forget_before(first)
+
+        def noise(step: int, shape: tuple[int, int, int]) -> torch.Tensor:
+            return torch.from_numpy(self._noise(step, first, shape[2]))[None].to(self._device)
+
+        probabilities = self.model.sample(features, visible, noise)[0].cpu().numpy()  # (K, T)
+        return decide(probabilities, self.median)
+
+
+def smooth(probabilities: NDArray[np.float32], median: int) -> NDArray[np.float32]:
+    """Median-filter each class over time; beyond the ends the sequence is mirrored, its last step included.
+
+    Source: the testing of the authors' release, and of DiffAct before it; alike for a stream and for scoring.
+
+    Args:
+        probabilities: (K, T) float32.
+        median: steps; of an even number, one more lies before a step than after it. 1 for none.
+
+    Returns:
+        (K, T) float32.
+    """
+    return median_filter(probabilities, (1, median), mode="reflect") if median > 1 else probabilities
+
+
+def decide(probabilities: NDArray[np.float32], median: int) -> Prediction:
+    """Smooth the probabilities and take the most probable class.
+
+    Args:
+        probabilities: (K, T) float32.
+        median: as for `smooth`.
+    """
+    smoothed = smooth(probabilities, median)
+    labels = smoothed.argmax(axis=0)
+    return Prediction(labels, np.take_along_axis(smoothed, labels[None], axis=0)[0])

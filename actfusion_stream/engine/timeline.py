@@ -1,0 +1,122 @@
+"""What the stream says: segments, and the tick that carries them.
+
+All times are seconds of the source, counted from its first presentation timestamp that a player would show
+as 0:00. A *segment* is half-open, [start, end).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One action from `start` to `end`.
+
+    Attributes:
+        label: class name.
+        start: first second of the action.
+        end: the second at which the next action starts.
+        confidence: mean probability of `label` over the segment's feature steps, in [0, 1].
+    """
+
+    label: str
+    start: float
+    end: float
+    confidence: float
+
+    @property
+    def duration(self) -> float:
+        return self.end - self.start
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A stretch of time of which a live source delivered nothing.
+
+    Attributes:
+        start: seconds of the last frame before it.
+        end: of the first one after it.
+        cause: e.g. "the connection ended".
+    """
+
+    start: float
+    end: float
+    cause: str
+
+
+@dataclass(frozen=True)
+class Tick:
+    """One run of the model and what it says.
+
+    Attributes:
+        seen_until: time of the last frame that had been seen. Nothing in this tick knows a later frame.
+        observed_until: where the past ends and the future begins. It trails `seen_until` by the look-ahead of
+            the extractor's window, because a feature exists only once its whole window has been seen.
+        past: the segmentation of everything observed, in order and without holes; its last segment is the
+            current action as far as it has gone.
+        future: anticipated segments, from `observed_until` on, in order and without holes. The first one may
+            go on with the current action.
+        latency_ms: milliseconds per stage that led to this tick: "extract" and "model" for the work, "total"
+            from the arrival of its last frame.
+        gaps: stretches of the past of which nothing was seen; labels there are guesses.
+        settled: so many of the first segments of the past are final: they are older than the memory.
+    """
+
+    seen_until: float
+    observed_until: float
+    past: tuple[Segment, ...]
+    future: tuple[Segment, ...]
+    latency_ms: dict[str, float] = field(default_factory=dict)
+    settled: int = 0
+    gaps: tuple[Gap, ...] = ()
+
+    @property
+    def current(self) -> Segment:
+        """The action at the end of what was observed: `start` says since when, `confidence` how sure."""
+        return self.past[-1]
+
+    @property
+    def upcoming(self) -> tuple[Segment, ...]:
+        """The future without what merely goes on with the current action."""
+        continues = bool(self.future) and self.future[0].label == self.current.label
+        return self.future[1:] if continues else self.future
+
+
+def segments_from_labels(
+    labels: np.ndarray, confidences: np.ndarray, edges: np.ndarray, class_names: Sequence[str]
+) -> tuple[Segment, ...]:
+    """Merge runs of equal labels into segments.
+
+    Args:
+        labels: (N,) int, class index of each step.
+        confidences: (N,) float, probability of that class.
+        edges: (N + 1,) float seconds; step i covers [edges[i], edges[i + 1]).
+        class_names: name of each class index.
+
+    Returns:
+        Segments in order, covering [edges[0], edges[N]) without holes.
+    """
+    return tuple(
+        Segment(class_names[int(labels[a])], float(edges[a]), float(edges[b]), float(confidences[a:b].mean()))
+        for a, b in zip(*label_runs(labels), strict=True)
+    )
+
+
+def label_runs(labels: np.ndarray) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Where runs of equal labels start and end.
+
+    Args:
+        labels: (N,) of any dtype.
+
+    Returns:
+        (R,) first step of each run, and (R,) the step after its last; no runs where N is 0.
+    """
+    if len(labels) == 0:
+        return np.zeros(0, np.intp), np.zeros(0, np.intp)
+    starts = np.flatnonzero(np.r_[True, labels[1:] != labels[:-1]])
+    return starts, np.r_[starts[1:], len(labels)]

@@ -1,0 +1,1 @@
+"""Where results go: one protocol, and what speaks it: annotated video, events, segments, metrics."""

@@ -1,0 +1,285 @@
+"""Cameras and streams: what comes whether anybody is ready or not, falls silent, breaks off, and comes back.
+
+Each connection is read by a thread of its own, and watched from outside: a library that never returns from a
+read cannot keep the program. When nothing came for a while the connection is given up and made anew, with
+pauses that grow up to a limit, and the first frame after it says why some are missing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from queue import Empty, Full, Queue
+from typing import NamedTuple, Protocol
+
+import cv2
+import numpy as np
+
+from actfusion_stream.errors import StreamError
+from actfusion_stream.sources.frames import Frame, SourceInfo
+
+CONNECT_SECONDS = 15.0  # within which the first picture has to come
+SILENT_SECONDS = 5.0  # without a frame: the connection is taken for dead
+OUTAGE_SECONDS = 60.0  # without a connection: the source is taken for over
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 8.0
+_GAP_SECONDS = 2.0  # between frames; less is jitter
+_CLOCK_JUMP = 3.0  # seconds by which a sender's clock may run ahead of ours between two frames
+_WAITING = 4  # pictures between the connection's thread and its reader
+_LOOK = 0.05  # seconds between looks at whether to stop
+
+
+class Connection(Protocol):
+    """An open camera or stream.
+
+    Attributes:
+        rate: frames a second, None if unknown.
+    """
+
+    rate: float | None
+
+    def pictures(self) -> Iterator[tuple[float | None, np.ndarray]]:
+        """Pairs of the sender's time in seconds, if it gives one, and an (H, W, 3) uint8 RGB picture."""
+
+    def close(self) -> None: ...
+
+
+class LiveReader:
+    """Frames of a live source, over as many connections as it takes.
+
+    Times are the sender's, as far as they advance like a clock, on the scale of our clock since the first
+    frame. Pictures of another size after a reconnection are fitted into the first size.
+
+    Args:
+        name: how to call it; without passwords.
+        connect: opens a connection, or raises StreamError.
+        silence: seconds without a frame after which a connection is dead.
+        outage: seconds without one after which the source is over; 0 not to reconnect at all.
+
+    Attributes:
+        info: of the first connection.
+        warning: why it ended; None if it was stopped.
+        connections: how many were made.
+
+    Raises:
+        StreamError: there is no first picture.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        connect: Callable[[], Connection],
+        *,
+        silence: float = SILENT_SECONDS,
+        outage: float = OUTAGE_SECONDS,
+    ) -> None:
+        self._name, self._connect = name, connect
+        self._silence, self._outage = silence, outage
+        self._stopped = threading.Event()
+        self.warning: str | None = None
+        self.connections = 1
+        self._pump = _Pump(name, connect)
+        first = self._pump.wait(max(CONNECT_SECONDS, silence), self._stopped)
+        if first is None:
+            cause = self._pump.cause or f"no picture within {max(CONNECT_SECONDS, silence):g} s"
+            self._pump.abandon()
+            raise StreamError(f"{name}: {cause}")
+        self._first = first
+        height, width = first.image.shape[:2]
+        self.info = SourceInfo(name, width, height, None, self._pump.rate, live=True, has_audio=False)
+
+    def frames(self) -> Iterator[Frame]:
+        """Frames as they come, until the source is over or `stop` is called."""
+        clock = _Clock()
+        # What was captured while the model was being loaded is of no interest, but the newest of it.
+        picture: _Picture | None = self._pump.wait(self._silence, self._stopped) or self._first
+        self._pump.flow()
+        index, cause = 0, ""
+        while picture is not None:
+            now = clock.place(picture.time, picture.arrived)
+            if now is not None:
+                image = _fit(picture.image, self.info.width, self.info.height)
+                if now.gap > _GAP_SECONDS:
+                    cause = cause or "nothing came"
+                yield Frame(now.time, image, index, picture.arrived, cause)
+                index, cause = index + 1, ""
+            if self._stopped.is_set():
+                return
+            picture = self._pump.wait(self._silence, self._stopped)
+            if picture is None and not self._stopped.is_set():
+                cause = self._pump.cause or f"silent for {self._silence:g} s"
+                picture = self._reconnect()
+                clock.reset()
+                if picture is None and not self._stopped.is_set():
+                    tried = f" and did not come back within {self._outage:g} s" if self._outage else ""
+                    self.warning = f"{self._name}: {cause} after {clock.last:.1f} s{tried}"
+
+    def stop(self) -> None:
+        """End `frames` at its next look."""
+        self._stopped.set()
+
+    def close(self) -> None:
+        self._stopped.set()
+        self._pump.abandon()
+
+    def _reconnect(self) -> _Picture | None:
+        """The first picture of a new connection; None when it is time to give up."""
+        deadline = time.monotonic() + self._outage
+        pause = _FIRST_PAUSE
+        while True:
+            self._pump.abandon()
+            left = deadline - time.monotonic()
+            if left <= 0 or self._stopped.wait(min(pause, left)):
+                return None
+            pause = min(2 * pause, _LONGEST_PAUSE)
+            self._pump = _Pump(self._name, self._connect)
+            self._pump.flow()
+            left = min(CONNECT_SECONDS, deadline - time.monotonic())
+            picture = self._pump.wait(max(0.1, left), self._stopped)
+            if picture is not None:
+                self.connections += 1
+                return picture
+
+
+class _Picture:
+    """A picture with the sender's time and ours."""
+
+    __slots__ = ("arrived", "image", "time")
+
+    def __init__(self, time_: float | None, image: np.ndarray) -> None:
+        self.time, self.image, self.arrived = time_, image, time.perf_counter()
+
+
+class _Pump:
+    """Reads one connection in a thread, which ends with it, or by itself some time after `abandon`.
+
+    Attributes:
+        cause: why it ended; "" while it runs.
+        rate: of the connection.
+    """
+
+    def __init__(self, name: str, connect: Callable[[], Connection]) -> None:
+        self.cause = ""
+        self.rate: float | None = None
+        self._connect = connect
+        self._pictures: Queue[_Picture | None] = Queue(_WAITING)
+        self._abandoned = threading.Event()
+        self._flowing = threading.Event()
+        # A daemon: should a library never return from a read, the program can end nevertheless.
+        threading.Thread(target=self._run, name=f"connection {name}", daemon=True).start()
+
+    def wait(self, seconds: float, stopped: threading.Event) -> _Picture | None:
+        """The next picture; None if the connection ended, the seconds are over or `stopped` is set."""
+        deadline = time.monotonic() + seconds
+        while not stopped.is_set():
+            try:
+                return self._pictures.get(timeout=_LOOK)
+            except Empty:
+                if time.monotonic() > deadline:
+                    return None
+        return None
+
+    def flow(self) -> None:
+        """From now on every picture is taken: none is replaced by a newer one here, where nobody counts."""
+        self._flowing.set()
+
+    def abandon(self) -> None:
+        self._abandoned.set()
+
+    def _run(self) -> None:
+        try:
+            connection = self._connect()
+        except StreamError as error:
+            self.cause = str(error)
+            self._put(None)
+            return
+        except Exception as error:
+            self.cause = f"{type(error).__name__} while connecting"
+            self._put(None)
+            return
+        try:
+            self.rate = connection.rate
+            for sent, image in connection.pictures():
+                self._put(_Picture(sent, image))
+                if self._abandoned.is_set():
+                    return
+            self.cause = "the connection ended"
+        except StreamError as error:
+            self.cause = str(error)
+        except Exception as error:
+            self.cause = f"{type(error).__name__} while reading"
+        finally:
+            connection.close()
+            self._put(None)
+
+    def _put(self, picture: _Picture | None) -> None:
+        """Hand over; the newest wins where nobody takes yet, as while a model is being loaded."""
+        while not self._abandoned.is_set():
+            try:
+                self._pictures.put(picture, timeout=_LOOK if self._flowing.is_set() else 0.001)
+                return
+            except Full:
+                if not self._flowing.is_set():
+                    with contextlib.suppress(Empty):
+                        self._pictures.get_nowait()
+
+
+class _Placed(NamedTuple):
+    """Where a frame lies, and how long nothing came before it; seconds."""
+
+    time: float
+    gap: float
+
+
+class _Clock:
+    """Puts frames of several connections, with clocks of their own or none, on one scale of time.
+
+    Attributes:
+        last: seconds of the newest frame.
+    """
+
+    def __init__(self) -> None:
+        self.last = 0.0
+        self._began: float | None = None
+        self._offset: float | None = None  # from the sender's clock to our scale
+        self._sent = self._arrived = 0.0
+
+    def reset(self) -> None:
+        """Another connection follows, with a clock of its own."""
+        self._offset = None
+
+    def place(self, sent: float | None, arrived: float) -> _Placed | None:
+        """Where a frame lies; None for one that goes back in time."""
+        first = self._began is None
+        if self._began is None:
+            self._began = arrived
+        ours = arrived - self._began
+        if sent is not None:
+            ahead = (sent - self._sent) - (arrived - self._arrived)
+            backward = sent < self._sent - 1.0
+            if self._offset is None or ahead > _CLOCK_JUMP or backward:
+                self._offset = max(ours, self.last) - sent
+            now = sent + self._offset
+            self._sent = sent
+        else:
+            now = ours
+        self._arrived = arrived
+        if not first and now <= self.last:
+            return None
+        gap = now - self.last
+        self.last = now
+        return _Placed(now, 0.0 if first else gap)
+
+
+def _fit(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    """The picture in the given size: unchanged, or scaled with black bars where its shape is another."""
+    if image.shape[:2] == (height, width):
+        return image
+    scale = min(width / image.shape[1], height / image.shape[0])
+    size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+    scaled = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    fitted = np.zeros((height, width, 3), np.uint8)
+    top, left = (height - size[1]) // 2, (width - size[0]) // 2
+    fitted[top : top + size[1], left : left + size[0]] = scaled
+    return fitted

@@ -1,0 +1,60 @@
+"""The buffer is the tail of an endless list, in memory that never grows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from actfusion_stream.engine.buffer import FeatureBuffer
+
+
+def features(first: int, count: int) -> np.ndarray:
+    """Features (count, 2) that hold their absolute index."""
+    index = np.arange(first, first + count, dtype=np.float32)
+    return np.stack([index, -index], axis=1)
+
+
+def test_starts_empty() -> None:
+    buffer = FeatureBuffer(dim=2, capacity=4)
+    assert (len(buffer), buffer.first, buffer.end) == (0, 0, 0)
+    assert buffer.observed().shape == (2, 0)
+
+
+def test_channels_come_first_and_time_goes_on() -> None:
+    buffer = FeatureBuffer(dim=2, capacity=4)
+    buffer.append(features(0, 3))
+    assert buffer.observed().tolist() == [[0, 1, 2], [0, -1, -2]]
+    assert (len(buffer), buffer.first, buffer.end) == (3, 0, 3)
+
+
+def test_what_no_longer_fits_is_forgotten() -> None:
+    buffer = FeatureBuffer(dim=2, capacity=4)
+    buffer.append(features(0, 6))
+    assert buffer.observed()[0].tolist() == [2, 3, 4, 5]
+    assert (len(buffer), buffer.first, buffer.end) == (4, 2, 6)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 5, 17])
+@pytest.mark.parametrize("capacity", [1, 4, 7])
+def test_equals_the_tail_of_a_list(capacity: int, batch: int) -> None:
+    buffer = FeatureBuffer(dim=2, capacity=capacity)
+    for first in range(0, 100, batch):
+        buffer.append(features(first, batch))
+        end = first + batch
+        kept = features(max(0, end - capacity), min(end, capacity))
+        np.testing.assert_array_equal(buffer.observed(), kept.T)
+        assert (buffer.first, buffer.end) == (max(0, end - capacity), end)
+
+
+def test_no_features_change_nothing() -> None:
+    buffer = FeatureBuffer(dim=2, capacity=4)
+    buffer.append(features(0, 3))
+    buffer.append(features(3, 0))
+    assert buffer.end == 3
+
+
+def test_observed_is_a_view_not_a_copy() -> None:
+    buffer = FeatureBuffer(dim=2, capacity=1000)
+    buffer.append(features(0, 1500))
+    assert np.shares_memory(buffer.observed(), buffer.observed())
+    assert buffer.observed().dtype == np.float32

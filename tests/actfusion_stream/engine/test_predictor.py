@@ -1,0 +1,130 @@
+"""The same past is denoised from the same noise at every tick; what is said is the most probable label."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from actfusion_stream.engine.predictor import KeyedNoise, Predictor, decide
+from actfusion_stream.models.actfusion import ActFusion
+from actfusion_stream.weights.checkpoint import load_checkpoint
+
+
+@pytest.fixture(scope="module")
+def model(tiny_checkpoint: Path) -> ActFusion:
+    return load_checkpoint(tiny_checkpoint).model()
+
+
+@pytest.fixture(scope="module")
+def features(model: ActFusion) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal((model.config.feature_dim, 200), np.float32)
+
+
+# Noise
+
+
+def test_noise_is_the_same_in_every_process_on_every_machine() -> None:
+    expected = [[1.117622, -1.387125, -0.426572], [0.405616, -1.415916, 0.894769]]
+    np.testing.assert_allclose(KeyedNoise(2)(0, 0, 3), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(("first", "count"), [(0, 1), (0, 64), (63, 2), (10, 200), (1000, 7)])
+def test_noise_belongs_to_the_absolute_index(first: int, count: int) -> None:
+    everything = KeyedNoise(5)(3, 0, 2000)
+    np.testing.assert_array_equal(KeyedNoise(5)(3, first, count), everything[:, first : first + count])
+
+
+def test_noise_differs_between_diffusion_steps_and_seeds() -> None:
+    noise = KeyedNoise(5)(0, 0, 100)
+    assert not np.any(noise == KeyedNoise(5)(1, 0, 100))
+    assert not np.any(noise == KeyedNoise(5, seed=1)(0, 0, 100))
+
+
+def test_noise_is_standard_normal() -> None:
+    noise = KeyedNoise(5)(2, 0, 20_000)
+    assert noise.dtype == np.float32
+    assert abs(noise.mean()) < 0.01
+    assert abs(noise.std() - 1) < 0.01
+    assert abs(np.corrcoef(noise[:, :-1].ravel(), noise[:, 1:].ravel())[0, 1]) < 0.01
+
+
+def test_forgotten_noise_comes_out_the_same_again() -> None:
+    noise = KeyedNoise(5)
+    before = noise(0, 0, 300)
+    noise.forget_before(290)
+    np.testing.assert_array_equal(noise(0, 290, 10), before[:, 290:])
+    np.testing.assert_array_equal(noise(0, 0, 300), before)
+
+
+# Prediction
+
+
+def test_the_model_sees_the_prefix_and_a_masked_future(model: ActFusion, features: np.ndarray) -> None:
+    first, observed, future = 100, 40, 20
+    noise = KeyedNoise(model.config.num_classes)
+    drawn = [noise(step, first, observed + future) for step in range(model.config.sampling_steps)]
+    padded = torch.full((1, model.config.feature_dim, observed + future), 1e9)  # the future may hold anything
+    padded[0, :, :observed] = torch.from_numpy(features[:, :observed])
+    visible = torch.arange(observed + future)[None] < observed
+    expected = model.sample(padded, visible, torch.from_numpy(np.stack(drawn)[:, None]))[0].numpy()
+
+    prediction = Predictor(model)(features[:, :observed], first, future)
+    np.testing.assert_array_equal(prediction.labels, expected.argmax(axis=0))
+    np.testing.assert_allclose(prediction.confidences, expected.max(axis=0), atol=1e-6)
+
+
+def test_two_predictors_agree(model: ActFusion, features: np.ndarray) -> None:
+    one, other = (Predictor(model, median=3)(features[:, :50], 0, 25) for _ in range(2))
+    np.testing.assert_array_equal(one.labels, other.labels)
+    np.testing.assert_array_equal(one.confidences, other.confidences)
+
+
+def test_what_was_predicted_before_leaves_no_trace(model: ActFusion, features: np.ndarray) -> None:
+    used = Predictor(model)
+    for first in range(0, 150, 30):  # as the buffer rolls on
+        used(features[:, first : first + 50], first, 10)
+    fresh = Predictor(model)(features[:, 150:200], 150, 10)
+    np.testing.assert_array_equal(used(features[:, 150:200], 150, 10).labels, fresh.labels)
+    np.testing.assert_array_equal(used(features[:, 150:200], 150, 10).confidences, fresh.confidences)
+
+
+def test_global_random_state_is_neither_used_nor_changed(model: ActFusion, features: np.ndarray) -> None:
+    predictor = Predictor(model)
+    torch.manual_seed(1)
+    one = predictor(features[:, :30], 0, 5)
+    drawn = torch.rand(1)
+    torch.manual_seed(1)
+    assert torch.equal(drawn, torch.rand(1))
+    np.testing.assert_array_equal(one.confidences, predictor(features[:, :30], 0, 5).confidences)
+
+
+@pytest.mark.parametrize(("observed", "future"), [(1, 0), (1, 1), (2, 0), (3, 30), (200, 0)])
+def test_any_length_will_do(model: ActFusion, features: np.ndarray, observed: int, future: int) -> None:
+    prediction = Predictor(model, median=3)(features[:, :observed], 0, future)
+    assert prediction.labels.shape == prediction.confidences.shape == (observed + future,)
+    assert np.all((prediction.confidences > 0) & (prediction.confidences <= 1))
+
+
+# Decision
+
+
+def test_the_most_probable_label_wins() -> None:
+    decided = decide(np.array([[0.7, 0.4, 0.1], [0.3, 0.6, 0.9]], np.float32), median=1)
+    assert decided.labels.tolist() == [0, 1, 1]
+    np.testing.assert_allclose(decided.confidences, [0.7, 0.6, 0.9])
+
+
+def test_a_blip_shorter_than_half_the_median_is_filtered_out() -> None:
+    blip = np.array([[0.9, 0.9, 0.2, 0.9, 0.9], [0.1, 0.1, 0.8, 0.1, 0.1]], np.float32)
+    assert decide(blip, median=1).labels.tolist() == [0, 0, 1, 0, 0]
+    decided = decide(blip, median=3)
+    assert decided.labels.tolist() == [0, 0, 0, 0, 0]
+    np.testing.assert_allclose(decided.confidences, 0.9)
+
+
+def test_classes_are_filtered_apart_and_ends_repeated() -> None:
+    ramp = np.array([[0.1, 0.2, 0.3, 0.4], [0.9, 0.8, 0.7, 0.6]], np.float32)
+    np.testing.assert_allclose(decide(ramp, median=3).confidences, [0.9, 0.8, 0.7, 0.6])

@@ -1,0 +1,65 @@
+"""Words and clocks as people read them, and how much of the timeline is shown."""
+
+from itertools import pairwise
+
+import pytest
+
+from actfusion_stream.engine.timeline import Segment
+from actfusion_stream.views.wording import clock, countdown, percent, spoken, timeline_window
+
+
+def test_labels_are_shown_with_spaces() -> None:
+    assert spoken("place_cucumber_into_bowl") == "place cucumber into bowl"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(0, "0:00"), (65.9, "1:05"), (3723, "1:02:03"), (-0.5, "0:00"), (36000, "10:00:00")],
+)
+def test_clock(seconds: float, shown: str) -> None:
+    assert clock(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (3.2, "in 4 s"),
+        (4.0, "in 4 s"),
+        (0.1, "in 1 s"),
+        (0.0, "now"),
+        (-2.0, "now"),
+        (60, "in 1:00"),
+        (80, "in 1:20"),
+    ],
+)
+def test_countdown(seconds: float, shown: str) -> None:
+    assert countdown(seconds) == shown
+
+
+def test_percent() -> None:
+    assert percent(0.856) == "86 %"
+
+
+@pytest.mark.parametrize(
+    ("duration", "window"),
+    [
+        (90.0, (60.0, 30.0)),
+        (3600.0, (60.0, 30.0)),
+        (None, (60.0, 30.0)),
+        (30.0, (20.0, 10.0)),
+        (3.0, (10.0, 5.0)),
+    ],
+)
+def test_the_window_slides_over_long_videos_and_fits_short_ones(
+    duration: float | None, window: tuple[float, float]
+) -> None:
+    assert timeline_window(duration) == pytest.approx(window)
+
+
+def test_the_window_shows_what_overlaps_it() -> None:
+    window = timeline_window(90.0)  # 60 seconds before now, 30 after
+    edges = [0.0, 40.0, 41.0, 99.0, 129.0, 130.0, 200.0]
+    segments = [Segment("cut", start, end, 1.0) for start, end in pairwise(edges)]
+    assert window.in_sight(segments, now=100.0) == segments[1:-1]
+    assert window.in_sight(segments, now=500.0) == []
+    assert window.in_sight((), now=5.0) == ()

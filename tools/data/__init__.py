@@ -1,0 +1,1 @@
+"""Datasets and annotations as files: the MS-TCN layout, CSV and ELAN."""

@@ -1,0 +1,1 @@
+"""How the bundled kitchen model is made, and scored on one video."""

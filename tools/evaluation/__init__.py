@@ -1,0 +1,1 @@
+"""What scoring is made of: protocols, metrics, baselines and the online replay."""

@@ -1,0 +1,1 @@
+"""What training is made of: presets, batches, the loop and its resuming."""
