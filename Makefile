@@ -1,12 +1,13 @@
 # make demo: watch the bundled model segment and anticipate a video it has never seen; leaves out/annotated.mp4.
-# make test: what every change has to pass.
+# make test: what every change has to pass; minutes.
+# make test-all: all of that, and what takes long: streams that break off, and the walk-through of own videos.
 # Each works alone on a fresh clone. The first run installs into .venv (some gigabytes, mostly PyTorch), later
 # ones start at once. PYTHON chooses the interpreter of .venv: make demo PYTHON=python3.12
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test
+.PHONY: demo lint test test-all
 
 demo: .venv/installed
 	mkdir -p out
@@ -16,11 +17,17 @@ demo: .venv/installed
 	@$(BIN)/python -m tools.demo.score out/segments.csv out/kitchen.txt
 	@echo "The annotated video is out/annotated.mp4."
 
-test: .venv/installed-dev
+lint: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/lint-imports --no-cache --no-logo
+
+test: lint
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: lint
+	$(BIN)/python -m pytest -rs
 
 # An empty file says which extras are installed; newer project files make pip look again.
 .venv/installed: pyproject.toml constraints.txt | .venv/bin/pip

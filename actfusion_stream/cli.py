@@ -7,18 +7,16 @@ import contextlib
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable
-from contextlib import ExitStack
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from actfusion_stream import __version__
 from actfusion_stream.arguments import OneLineParser
 from actfusion_stream.errors import StreamError
 
 if TYPE_CHECKING:
-    from actfusion_stream.engine.stream import Stream
+    from actfusion_stream.sinks.sink import Sink
     from actfusion_stream.weights.extractor_choice import ExtractorChoice
 
 _INTERRUPTED = 130  # what shells report of a program that SIGINT ended
@@ -117,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
         "--force-extractor", action="store_true", help="run another extractor than the model was trained with"
     )
     parser.add_argument("--device", help="torch device, e.g. cuda or cpu (default: a GPU where there is one)")
-    parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     return parser
 
 
@@ -145,13 +143,6 @@ def _seconds(text: str) -> float:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r}: give seconds, e.g. 1 or 0.5") from None
-
-
-def _version() -> str:
-    try:
-        return version("actfusion-stream")
-    except PackageNotFoundError:
-        return "(run from its sources, not installed)"
 
 
 class Interrupts:
@@ -201,86 +192,43 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
     import torch
     from rich.console import Console
 
-    from actfusion_stream.engine.stats import SCREEN
     from actfusion_stream.engine.stream import open_stream
-    from actfusion_stream.sinks.annotated_video import Exporter
-    from actfusion_stream.sinks.sinks import Outputs
-    from actfusion_stream.sinks.video import (
-        EventWriter,
-        VideoWriter,
-        check_output,
-        check_video_output,
-    )
-    from actfusion_stream.views.overlay import Overlay
-    from actfusion_stream.views.terminal import open_view, print_summary
+    from actfusion_stream.runner import run
+    from actfusion_stream.views.summary import print_summary
+    from actfusion_stream.views.view import open_view
 
     # Decoding, drawing and encoding need the other half: on two busy cores, two threads of torch would wait
     # for each other.
     torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
     source = options.video if options.video is not None else options.camera
     _check_distinct(options)
-    if options.output:
-        check_video_output(options.output, source)
-    if options.segments:
-        check_output(options.segments, source)
-
-    with ExitStack() as stack:
-        stream = stack.enter_context(
-            open_stream(
-                source,
-                checkpoint=options.checkpoint,
-                horizon=options.horizon,
-                tick=options.tick,
-                device=options.device,
-                extractor=_extractor(options),
-                force_extractor=options.force_extractor,
-                memory=options.memory,
-                realtime=options.realtime,
-                max_staleness=options.max_staleness,
-                outage=options.reconnect,
-            )
-        )
+    sinks = _sinks(options, source)
+    on_stdout = options.events == "-"
+    with open_stream(
+        source,
+        checkpoint=options.checkpoint,
+        horizon=options.horizon,
+        tick=options.tick,
+        device=options.device,
+        extractor=_extractor(options),
+        force_extractor=options.force_extractor,
+        memory=options.memory,
+        realtime=options.realtime,
+        max_staleness=options.max_staleness,
+        outage=options.reconnect,
+    ) as stream:
         interrupts.on_first = stream.stop
         if interrupts:
             stream.stop()
-        if stream.extractor_warning:
-            print(f"actfusion-stream: warning: {stream.extractor_warning}", file=sys.stderr)
-        events = stack.enter_context(EventWriter(options.events, source)) if options.events else None
-        exporter = None
-        if options.output:
-            writer = VideoWriter(options.output, source, stream.info)
-            overlay = Overlay(stream.class_names, stream.note, stream.info.duration)
-            exporter = stack.enter_context(Exporter(writer, overlay))
-        if options.metrics is not None:
-            from actfusion_stream.sinks.prometheus import serve_metrics
-
-            port = stack.enter_context(serve_metrics(stream.stats, options.metrics))
-            print(f"actfusion-stream: metrics at http://127.0.0.1:{port}/metrics", file=sys.stderr)
-        on_stdout = options.events == "-"
-        outputs = Outputs(events, exporter, options.segments)
-        with open_view(
+        if stream.engine.warning:
+            _complain(f"warning: {stream.engine.warning}")
+        view = open_view(
             options.display, stream.info, stream.class_names, stream.stats, stream.note, on_stdout
-        ) as view:
-            tick, gaps = None, 0
-            for step in stream.steps():
-                if stream.stats.gaps > gaps:
-                    gaps = stream.stats.gaps
-                    outputs.gap(stream.gaps[-1])
-                if step.tick is not None:
-                    tick = step.tick
-                    outputs.tick(tick)
-                outputs.frame(step.frame, tick)
-                view.update(tick, step.frame.time)
-                if step.tick is not None:
-                    stream.stats.add_latency(SCREEN, 1000 * (time.perf_counter() - step.frame.arrived))
-                if interrupts:
-                    break
-        segments = stream.finish()
-        outputs.finish(segments, _summary(stream, options, bool(interrupts)), interrupted=bool(interrupts))
+        )
+        outcome = run(stream, sinks, view)
 
-    for warning in (stream.warning, writer.warning if options.output else None):
-        if warning:
-            print(f"actfusion-stream: warning: {warning}", file=sys.stderr)
+    for warning in outcome.warnings:
+        _complain(f"warning: {warning}")
     if options.display != "none":
         targets = {
             "annotated video": options.output,
@@ -289,13 +237,38 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
         }
         written = {what: str(path) for what, path in targets.items() if path}
         console = Console(stderr=on_stdout, highlight=False)
-        print_summary(console, stream.class_names, segments, stream.stats, written)
-    for failure in outputs.failures:
-        print(f"actfusion-stream: {failure}; everything else was finished", file=sys.stderr)
-    if getattr(view, "lost", False):
+        print_summary(console, stream.class_names, outcome.segments, stream.stats, written)
+    for failure in outcome.failures:
+        _complain(f"{failure}; everything else was finished")
+    if view.lost:
         with contextlib.suppress(OSError):
-            print("actfusion-stream: the terminal went away; everything else was finished", file=sys.stderr)
-    return interrupts.status if interrupts else 1 if outputs.failures else 0
+            _complain(f"{view.lost}; everything else was finished")
+    return interrupts.status if interrupts else 1 if outcome.failures else 0
+
+
+def _sinks(options: argparse.Namespace, source: str | Path | int) -> list[Sink]:
+    """Where results are to go; every target is checked here, before any work is done."""
+    from actfusion_stream.sinks.annotated_video import AnnotatedVideo
+    from actfusion_stream.sinks.events import EventLog
+    from actfusion_stream.sinks.prometheus import Metrics
+    from actfusion_stream.sinks.segments import SegmentTable
+
+    sinks: list[Sink] = []
+    if options.events:
+        sinks.append(EventLog(options.events, source))
+    if options.output:
+        sinks.append(AnnotatedVideo(options.output, source))
+    if options.segments:
+        sinks.append(SegmentTable(options.segments, source))
+    if options.metrics is not None:
+        sinks.append(
+            Metrics(options.metrics, lambda port: _complain(f"metrics at http://127.0.0.1:{port}/metrics"))
+        )
+    return sinks
+
+
+def _complain(line: str) -> None:
+    print(f"actfusion-stream: {line}", file=sys.stderr)
 
 
 def _extractor(options: argparse.Namespace) -> ExtractorChoice | None:
@@ -321,37 +294,6 @@ def _check_distinct(options: argparse.Namespace) -> None:
                 f"{path}: given as --{taken[place]} and as --{name}; each needs a file of its own"
             )
         taken[place] = name
-
-
-def _summary(stream: Stream, options: argparse.Namespace, interrupted: bool) -> dict[str, Any]:
-    stats = stream.stats
-    return {
-        "source": stream.info.name,
-        "checkpoint": str(options.checkpoint or "bundled"),
-        "interrupted": interrupted,
-        "warning": stream.warning,
-        "note": stream.note,
-        "frames": stats.frames,
-        "features": stats.features,
-        "ticks": stats.ticks,
-        "dropped": stats.dropped,
-        "drops": {cause: count for cause, count in stats.drops.items() if count},
-        "gaps": stats.gaps,
-        "seen_until": round(stats.seen_until, 3),
-        "lookahead": round(stream.lookahead, 3),
-        "elapsed": round(stats.elapsed, 3),
-        "speed": round(stats.speed, 2),
-        "latency_ms": stats.latencies(),
-        "segments": [
-            {
-                "label": segment.label,
-                "start": round(segment.start, 3),
-                "end": round(segment.end, 3),
-                "confidence": round(segment.confidence, 3),
-            }
-            for segment in stream.finish()
-        ],
-    }
 
 
 if __name__ == "__main__":

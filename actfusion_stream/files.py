@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,9 +26,11 @@ def replacing(path: str | Path) -> Iterator[Path]:
         libraries that go by the suffix want an open file or a format.
 
     Raises:
-        OSError: the folder does not take it.
+        OSError: the folder does not take it, or what is there is no file.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():  # a rename would put a file in the place of a device or a pipe
+        raise OSError(errno.EINVAL, "is not a regular file", str(path))
     temporary = temporary_name(path)
     try:
         yield temporary

@@ -117,7 +117,7 @@ class Extractor:
         rgb: np.ndarray | None = None,
         flow: np.ndarray | None = None,
         inside: np.ndarray | None = None,
-    ) -> np.ndarray:
+    ) -> Tensor:
         """Features of exact windows.
 
         Args:
@@ -126,7 +126,7 @@ class Extractor:
             inside: (N, window) bool, False where a frame is to be read as zeros; default: none is.
 
         Returns:
-            (N, C) float32, pictures first, then flow.
+            (N, C) float32 on the extractor's device, pictures first, then flow.
         """
         parts = []
         with torch.inference_mode():
@@ -138,7 +138,7 @@ class Extractor:
                 else:
                     ratio = hub.hub_model(self.spec.name.removeprefix(HUB)).slow_ratio
                     parts.append(hub.hub_features(network, x, ratio))
-            return torch.cat(parts, dim=1).float().cpu().numpy()
+            return torch.cat(parts, dim=1).float()
 
     def continual(self) -> list[ContinualI3D]:
         """New continual networks for one video, one for each stream."""

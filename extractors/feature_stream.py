@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from .extractor import Extractor
 from .spec import FLOW, RGB
@@ -36,7 +37,7 @@ class FeatureStream:
         self._pending: list[tuple[np.ndarray, np.ndarray | None]] = []  # their flow to the next is to come
         self.thin = 1
         self.repeated = 0
-        self._computed: np.ndarray | None = None  # (C,), the newest one
+        self._computed: Tensor | None = None  # (C,), the newest one
         self._count = 0  # features of exact windows so far
         self._waiting: list[list[Item]] = []  # windows without features
         self._frames: list[Item] = []  # for a continual network: items that it has not seen
@@ -44,14 +45,15 @@ class FeatureStream:
             _ContinualRun(extractor) if self._spec.windows == "continual" else Windows(self._spec)
         )
 
-    def push(self, image: np.ndarray) -> np.ndarray:
+    def push(self, image: np.ndarray) -> Tensor:
         """Take the next grid frame.
 
         Args:
             image: (H, W, 3) uint8 RGB at its own size; the same array again where the grid repeats a frame.
 
         Returns:
-            (N, C) float32: features that are ready, none unless this frame filled a batch.
+            (N, C) float32 on the extractor's device: features that are ready, none unless this frame filled
+            a batch.
         """
         if self._last is None or image is not self._last[0]:
             prepared = self._extractor.prepare(image) if RGB in self._spec.streams else None
@@ -66,12 +68,12 @@ class FeatureStream:
             return self._compute()
         return self._nothing()
 
-    def flush(self) -> np.ndarray:
+    def flush(self) -> Tensor:
         """(N, C) float32: every feature that the frames so far allow, and that was not given yet."""
         self._take(self._pair_up())
         return self._compute()
 
-    def finish(self) -> np.ndarray:
+    def finish(self) -> Tensor:
         """(N, C) float32: the features that were still waiting for frames when the video ended."""
         self._take(self._pair_up())
         if self._pending:  # nothing moves after the last picture
@@ -80,7 +82,7 @@ class FeatureStream:
         if isinstance(self._run, Windows):
             self._waiting += self._run.finish()
             return self._compute()
-        return np.concatenate([self._compute(), self._run.finish()])
+        return torch.cat([self._compute(), self._run.finish()])
 
     def _pair_up(self) -> list[Item]:
         """Items of the pictures that wait for their flow; the last one waits on for its successor."""
@@ -98,16 +100,16 @@ class FeatureStream:
         else:
             self._frames += items
 
-    def _compute(self) -> np.ndarray:
+    def _compute(self) -> Tensor:
         found = [self._nothing()]
         if isinstance(self._run, Windows):
             found += self._exact()
         elif self._frames:
             found.append(self._run.push(self._frames))
             self._frames.clear()
-        return np.concatenate(found)
+        return torch.cat(found)
 
-    def _exact(self) -> list[np.ndarray]:
+    def _exact(self) -> list[Tensor]:
         """Features of the waiting windows, of which `thin` lets only some be computed."""
         count, size = len(self._waiting), self._extractor.batch
         if not count:
@@ -125,13 +127,13 @@ class FeatureStream:
             self._computed = parts[-1][-1]
             return parts
         before = [] if self._computed is None else [self._computed[None]]
-        rows = np.concatenate([*before, *parts])  # (before + asked, C)
+        rows = torch.cat([*before, *parts])  # (before + asked, C)
         newest = np.searchsorted(asked, np.arange(count), side="right") - 1 + len(before)
         self._computed = rows[-1]
-        return [rows[newest]]
+        return [rows[torch.from_numpy(newest)]]
 
-    def _nothing(self) -> np.ndarray:
-        return np.zeros((0, self._extractor.feature_dim), np.float32)
+    def _nothing(self) -> Tensor:
+        return torch.zeros(0, self._extractor.feature_dim, device=self._extractor.device)
 
 
 class _ContinualRun:
@@ -140,18 +142,18 @@ class _ContinualRun:
     def __init__(self, extractor: Extractor) -> None:
         self._extractor = extractor
         self._networks = extractor.continual()
-        self._like: list[torch.Tensor] = []
+        self._like: list[Tensor] = []
 
-    def push(self, frames: list[Item]) -> np.ndarray:
+    def push(self, frames: list[Item]) -> Tensor:
         clips = stack([frames])
         inputs = self._extractor.scaled(clips.rgb, clips.flow)
         self._like = [x[:, :, :0] for x in inputs]
         return self._joined([net.push(x) for net, x in zip(self._networks, inputs, strict=True)])
 
-    def finish(self) -> np.ndarray:
+    def finish(self) -> Tensor:
         if not self._like:
-            return np.zeros((0, self._extractor.feature_dim), np.float32)
+            return torch.zeros(0, self._extractor.feature_dim, device=self._extractor.device)
         return self._joined([net.finish(x) for net, x in zip(self._networks, self._like, strict=True)])
 
-    def _joined(self, parts: list[torch.Tensor]) -> np.ndarray:
-        return torch.cat(parts, dim=1).float().cpu().numpy()
+    def _joined(self, parts: list[Tensor]) -> Tensor:
+        return torch.cat(parts, dim=1).float()

@@ -8,6 +8,7 @@ raft-small  the same, smaller
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -54,26 +55,30 @@ def open_flow(
         network.load_state_dict(state)
         return _Raft(network.eval().to(device))
     if method == "dis":
-        return _OpenCV(cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM))
+        return _OpenCV(lambda: cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM))
     if method == "tvl1":
         if not hasattr(cv2, "optflow"):
             raise ValueError(
                 "flow tvl1 needs opencv-contrib-python, which replaces opencv-python: "
                 "pip uninstall opencv-python, then pip install 'actfusion-stream[tvl1]'; or take --flow dis"
             )
-        return _OpenCV(cv2.optflow.createOptFlow_DualTVL1())
+        return _OpenCV(cv2.optflow.createOptFlow_DualTVL1)
     raise ValueError(f"flow {method!r}: give one of {', '.join(FLOW_METHODS)}")
 
 
 class _OpenCV:
-    def __init__(self, algorithm: Any) -> None:
-        self._algorithm = algorithm
+    """OpenCV's algorithms keep buffers between calls, so every thread gets one of its own."""
+
+    def __init__(self, create: Callable[[], Any]) -> None:
+        self._create, self._own = create, threading.local()
 
     def __call__(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+        if not hasattr(self._own, "algorithm"):
+            self._own.algorithm = self._create()
         flows = []
         for one, other in zip(before, after, strict=True):
             grey = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (one, other))
-            flows.append(self._algorithm.calc(*grey, None).transpose(2, 0, 1))  # (2, H, W)
+            flows.append(self._own.algorithm.calc(*grey, None).transpose(2, 0, 1))  # (2, H, W)
         return np.stack(flows)
 
 
@@ -101,6 +106,7 @@ class _Raft:
             return F.pad(pixels, border, mode="replicate")  # (N, 3, H', W')
 
         with torch.inference_mode():
-            flow = self._network(padded(before), padded(after))[-1]  # (N, 2, H', W'), the last refinement
+            refined: list[Tensor] = self._network(padded(before), padded(after))
+        flow = refined[-1]  # (N, 2, H', W'), the last refinement
         flow = flow[:, :, border[2] : border[2] + height, border[0] : border[0] + width]
         return flow.float().cpu().numpy()

@@ -115,7 +115,8 @@ class InceptionI3D(nn.Module):
             (N, num_classes, T''), one row of logits a pair of time steps of `Mixed_5c`.
         """
         pooled = self.dropout(_pool(self.mixed_5c(clips)))  # (N, C, T'')
-        return self.logits(pooled[..., None, None])[..., 0, 0]
+        logits: Tensor = self.logits(pooled[..., None, None])  # (N, K, T'', 1, 1)
+        return logits[..., 0, 0]
 
 
 def fold_batchnorm(model: InceptionI3D) -> InceptionI3D:

@@ -38,7 +38,8 @@ def prepare(image: np.ndarray, short_side: int, crop: tuple[int, int]) -> np.nda
 def prepare_flow(flow: np.ndarray, short_side: int, crop: tuple[int, int]) -> np.ndarray:
     """Flow (2, H, W) float32 in pixels to (h, w, 2) float32 in [-1, 1]: clipped to ±20 pixels, over 20."""
     cut = prepare(np.ascontiguousarray(flow.transpose(1, 2, 0)), short_side, crop)
-    return np.clip(cut, -FLOW_BOUND, FLOW_BOUND) / FLOW_BOUND
+    scaled: np.ndarray = np.clip(cut, -FLOW_BOUND, FLOW_BOUND) / FLOW_BOUND
+    return scaled
 
 
 def scale_pixels(clips: Tensor, mean: float = 127.5, std: float = 127.5) -> Tensor:

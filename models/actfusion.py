@@ -173,7 +173,7 @@ class ActFusion(nn.Module):
             )
         valid = valid_steps(lengths, features.shape[2])
         if visible is None:
-            return self.encoder(features, valid)
+            return cast(tuple[Tensor, Tensor], self.encoder(features, valid))
         if visible.shape != (features.shape[0], features.shape[2]):
             raise ValueError(
                 f"visible has shape {tuple(visible.shape)}; features of shape {tuple(features.shape)} "
@@ -181,7 +181,8 @@ class ActFusion(nn.Module):
             )
         if self.config.mask_at == "decoder":
             return self._encode_visible(features, visible if valid is None else visible & valid)
-        return self.encoder(torch.where(visible[:, None], features, self.mask_token), valid)
+        masked = torch.where(visible[:, None], features, self.mask_token)
+        return cast(tuple[Tensor, Tensor], self.encoder(masked, valid))
 
     def _encode_visible(self, features: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:
         """Encode the visible steps alone, then put them back between mask tokens, as a masked autoencoder."""
@@ -212,7 +213,8 @@ class ActFusion(nn.Module):
             (B, K, T) logits of the clean labels.
         """
         valid = valid_steps(lengths, noisy.shape[2])
-        return self.decoder(noisy, self.decoder.embed(step), self.decoder.prepare(conditioning, valid))
+        prepared = self.decoder.prepare(conditioning, valid)
+        return cast(Tensor, self.decoder(noisy, self.decoder.embed(step), prepared))
 
     def to_signal(self, labels: Tensor) -> Tensor:
         """Map labels or probabilities in [0, 1] to the range [-scale, scale] of the diffusion."""
@@ -271,7 +273,7 @@ class ActFusion(nn.Module):
 
         sample = draw(0, shape)  # (B, K, T)
         for i, (step, next_step) in enumerate(times):
-            logits = self.decoder(self.to_labels(sample), embeddings[i : i + 1], prepared)
+            logits: Tensor = self.decoder(self.to_labels(sample), embeddings[i : i + 1], prepared)
             probabilities = logits.softmax(dim=1)
             fresh = draw(i + 1, shape) if eta > 0 and i + 1 < len(times) else None
             sample = self.schedule.ddim_step(
@@ -369,7 +371,7 @@ class Decoder(nn.Module):
     def embed(self, step: Tensor) -> Tensor:
         """Embed diffusion steps (N,) int as (N, D) float."""
         waves = sinusoidal_embedding(step, self.width).to(self.time_out.weight)  # (N, width)
-        return self.time_out(self.time_mlp(waves))
+        return cast(Tensor, self.time_out(self.time_mlp(waves)))
 
     def prepare(self, conditioning: Tensor, valid: Tensor | None = None) -> list[Prepared]:
         """What the layers need of the conditioning (B, E, T); the same for every diffusion step."""
@@ -385,7 +387,7 @@ class Decoder(nn.Module):
             x = x + self.position(position).transpose(0, 1)
         for layer, context in zip(self.layers, prepared, strict=True):
             x = layer(x, context)
-        return self.project_out(x)  # (B, K, T)
+        return cast(Tensor, self.project_out(x))  # (B, K, T)
 
 
 def _absolute_positions(config: ActFusionConfig, dim: int) -> nn.Embedding | None:
@@ -506,13 +508,13 @@ class DilatedLayer(nn.Module):
         if prepared.valid is not None:
             dropped = dropped * prepared.valid  # beyond its end, a video is as empty as beyond T
         mixed = self.conv(dropped) + self.attention(dropped, prepared)
-        return x + self.feed_forward(self._normalise(mixed, prepared.valid))
+        return x + cast(Tensor, self.feed_forward(self._normalise(mixed, prepared.valid)))
 
     def _normalise(self, x: Tensor, valid: Tensor | None) -> Tensor:
         """Instance norm over the steps of each video."""
         if valid is None:
             # One step alone is its own mean: normalised it is 0. Torch refuses to say so.
-            return self.norm(x) if x.shape[2] > 1 else torch.zeros_like(x)
+            return cast(Tensor, self.norm(x)) if x.shape[2] > 1 else torch.zeros_like(x)
         count = valid.sum(dim=2, keepdim=True).clamp(min=1)  # (B, 1, 1)
         centred = x - (x * valid).sum(dim=2, keepdim=True) / count
         variance = (centred.square() * valid).sum(dim=2, keepdim=True) / count
@@ -528,7 +530,7 @@ class DilatedLayer(nn.Module):
             scores = scores + torch.einsum("bdt,jd->bjt", query, self.position_embedding[self._distance()])
         weights = (scores / math.sqrt(self.dim) + prepared.score).softmax(dim=1) * prepared.inside
         value = F.conv1d(x, self.value.weight[:, : self.dim]) + prepared.value
-        return TapMix.apply(weights, value, self.dilation)  # (B, D, T)
+        return cast(Tensor, TapMix.apply(weights, value, self.dilation))  # (B, D, T)
 
 
 # The two halves of dilated attention, between position t and its taps t + offset[j]. Plain autograd would

@@ -200,8 +200,10 @@ def soft_boundary(labels: NDArray[np.integer], sigma: float) -> NDArray[np.float
     beside, alone = np.zeros(len(labels)), np.zeros(len(labels))
     beside[change] = beside[change + 1] = 1
     alone[len(labels) // 2 - 1 : len(labels) // 2 + 1] = 1
-    smooth = np.minimum(gaussian_filter1d(beside, sigma), gaussian_filter1d(alone, sigma).max())
-    return (smooth / smooth.max()).astype(np.float32)
+    smooth: NDArray[np.float64] = np.minimum(
+        gaussian_filter1d(beside, sigma), gaussian_filter1d(alone, sigma).max()
+    )
+    return (smooth / float(smooth.max())).astype(np.float32)
 
 
 def soften(one_hot: Tensor, sigma: float, lengths: Tensor | None = None) -> Tensor:
@@ -225,4 +227,5 @@ def balanced_class_weights(counts: NDArray[np.integer]) -> NDArray[np.float32]:
     Returns:
         (K,) float32, total / ((count + 10) · K).
     """
-    return (counts.sum() / ((counts + _CLASS_COUNT_OFFSET) * len(counts))).astype(np.float32)
+    weights: NDArray[np.float64] = counts.sum() / ((counts + _CLASS_COUNT_OFFSET) * len(counts))
+    return weights.astype(np.float32)

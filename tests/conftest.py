@@ -20,6 +20,12 @@ TINY_CLASSES = ("background", "take_knife", "cut_tomato", "pour_oil", "mix")
 TINY_SPEC = ExtractorSpec(name="tiny", width=0.1, window=8, rate=15.0, stride=4, short_side=32, crop=(32, 40))
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Tests marked `gpu` run where there is one."""
+    if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+        pytest.skip("needs a CUDA GPU")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
     """More threads make networks this small slower, and make their sums depend on the machine."""

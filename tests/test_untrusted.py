@@ -13,13 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 
-from actfusion_stream import cli, weights
-from actfusion_stream.engine.stream import Horizon
+from actfusion_stream import cli
+from actfusion_stream.engine.settings import Horizon
 from actfusion_stream.errors import StreamError
 from actfusion_stream.sources.network import redacted
 from actfusion_stream.tools import annotations, extract
 from actfusion_stream.tools.data.annotation_files import read_annotations
-from actfusion_stream.weights.catalogue import load_torch
+from actfusion_stream.tools.data.mstcn import feature_times
+from actfusion_stream.weights import cli as weights
+from actfusion_stream.weights.cache import load_torch
 from actfusion_stream.weights.checkpoint import load_checkpoint
 
 BOUNDED = settings(
@@ -173,7 +175,7 @@ def test_entities_that_multiply(tmp_path: Path) -> None:
 def test_any_description_of_features(tmp_path: Path, about: object) -> None:
     (tmp_path / "extractor.json").write_text(json.dumps(about))
     try:
-        annotations.feature_times(tmp_path)
+        feature_times(tmp_path)
     except StreamError as error:
         only_one_line(error)
 

@@ -13,62 +13,21 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
 import cv2
-import numpy as np
 import torch
 
 from actfusion_stream.arguments import OneLineParser
 
-from .benchmarks.extractors import benchmark_extractors, benchmark_flow
-from .train import Example, Settings, Trainer
-from .training.presets import PRESETS, Preset, add_preset_options, override
-
-_FRAMES = (7_500, 18_000)  # shortest and longest video, as in 50 Salads
-
-
-def drawn_examples(count: int, preset: Preset) -> list[Example]:
-    """Random features (C, T) and labels (T,) in segments of 300 frames on average."""
-    rng = np.random.default_rng(0)
-    examples = []
-    for _ in range(count):
-        frames = int(rng.integers(*_FRAMES))
-        segments = rng.integers(preset.model.num_classes, size=max(1, frames // 300))
-        labels = np.repeat(segments, -(-frames // len(segments)))[:frames]
-        features = rng.standard_normal((preset.model.feature_dim, frames), np.float32)
-        examples.append(Example(features, labels, np.zeros(frames, np.float32)))
-    return examples
-
-
-def benchmark_training(preset: Preset, micro_batch: int, rounds: int, device: torch.device) -> str:
-    """Optimizer steps per second, in padded passes and one by one."""
-    examples = drawn_examples(2 * preset.batch_size, preset)
-    settings = Settings(Path("drawn"), "1", "drawn", False, 0.0, 0)
-    trainers = {size: Trainer(preset, settings, examples, size, device) for size in (micro_batch, 1)}
-    seconds = dict.fromkeys(trainers, float("inf"))
-    for _ in range(rounds):
-        for size, trainer in trainers.items():
-            began = time.perf_counter()
-            trainer.run_epoch()
-            if device.type == "cuda":
-                torch.cuda.synchronize()
-            seconds[size] = min(seconds[size], (time.perf_counter() - began) / 2)
-    padded, single = (1 / seconds[size] for size in (micro_batch, 1))
-    return (
-        f"{device}, {torch.get_num_threads()} threads, {preset.batch_size} videos a step: "
-        f"{padded:.2f} steps/s in padded passes of {micro_batch}, {single:.2f} one video at a time: "
-        f"{padded / single:.2f} times as fast"
-    )
+from .benchmarks.extractors import benchmark_extractors
+from .benchmarks.flow import benchmark_flow
+from .benchmarks.training import benchmark_training
+from .training.presets import PRESETS, add_preset_options, override
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = OneLineParser(
-        prog="python -m tools.benchmark",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = OneLineParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["training", "extractors", "flow"])
     parser.add_argument("--preset", choices=PRESETS, default="50salads")
     parser.add_argument("--micro-batch", type=int, default=8)

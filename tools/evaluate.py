@@ -1,8 +1,8 @@
 """Score a checkpoint.
 
-python -m tools.evaluate                                       the bundled one, on held-out kitchens
-python -m tools.evaluate --checkpoint F --data DIR --split 1   any one, on a dataset in the MS-TCN layout
-python -m tools.evaluate --predictions LABELS --data DIR       label files, without a model
+actfusion-evaluate                                       the bundled one, on held-out kitchens
+actfusion-evaluate --checkpoint F --data DIR --split 1   any one, on a dataset in the MS-TCN layout
+actfusion-evaluate --predictions LABELS --data DIR       label files, without a model
 """
 
 from __future__ import annotations
@@ -11,96 +11,23 @@ import argparse
 import json
 import math
 import sys
-from dataclasses import replace
 from pathlib import Path
 
-import torch
 from rich.console import Console
 
 from actfusion_stream.arguments import OneLineParser
-from actfusion_stream.engine.stream import Horizon
+from actfusion_stream.engine.engine import choose_device
 from actfusion_stream.errors import StreamError
-from actfusion_stream.weights.checkpoint import load_checkpoint
-from actfusion_stream.weights.extractor_choice import check_same
+from actfusion_stream.files import replacing
 
-from .data.dataset import LABELS, Dataset, FeatureSource
-from .evaluation.dataset import Results, evaluate_model, score_predictions, show
+from .data.dataset import LABELS, Dataset
+from .evaluation.checkpoint import evaluate_checkpoint
+from .evaluation.dataset import score_predictions, show
 from .evaluation.kitchen import evaluate_kitchen
-from .training.presets import preset_from_json
-
-_LIVE_RATIO = 0.5  # horizon of a replay, where the model was not trained for another
-
-
-def evaluate_dataset(options: argparse.Namespace, console: Console) -> Results:
-    """Score the checkpoint of the options on their dataset.
-
-    Raises:
-        StreamError: something of it cannot be read, or does not fit the rest.
-    """
-    checkpoint = load_checkpoint(options.checkpoint)
-    about = checkpoint.training
-    if "preset" not in about:
-        raise StreamError(
-            f"checkpoint {options.checkpoint or 'bundled'}: not trained by tools.train, nor converted by "
-            "tools.convert, so its sample rate is unknown; without --data it is scored on kitchens"
-        )
-    dataset = Dataset(options.data)
-    if dataset.class_names != checkpoint.class_names:
-        raise StreamError(
-            f"data {options.data}: its {len(dataset.class_names)} classes are not the "
-            f"{len(checkpoint.class_names)} of the checkpoint, or in another order"
-        )
-    preset = preset_from_json(about["preset"])
-    trained_so = bool(about.get("no_length", False))
-    if trained_so != options.no_length:
-        how = "without" if trained_so else "with"
-        console.print(
-            f"note: this checkpoint was trained {how} the true length, and is scored the other way",
-            soft_wrap=True,
-        )
-    trained_on = str(about.get("features", "features"))
-    source = options.features or (
-        LABELS if trained_on == LABELS else str(options.data / Path(trained_on).name)
-    )
-    features = FeatureSource(dataset, source)
-    if checkpoint.extractor_spec is not None and features.extractor is not None:
-        given = features.extractor
-        warning = check_same(
-            checkpoint.extractor_spec,
-            replace(given, stride=given.stride * preset.sample_rate),
-            (f"checkpoint {options.checkpoint}", f"features {source} are of"),
-            options.force_extractor,
-        )
-        if warning:
-            console.print(f"warning: {warning}", style="yellow", soft_wrap=True, markup=False)
-    sampling = {"sampling_steps": options.sampling_steps, "eta": options.eta}
-    config = replace(
-        checkpoint.model_config, **{name: value for name, value in sampling.items() if value is not None}
-    )
-    ratio = float(about.get("ratio", 4.0))
-    online = None
-    if options.online:
-        spec = checkpoint.extractor_spec
-        usual = 30.0 if preset.sample_rate >= 8 else 15.0
-        rate = options.rate or (spec.rate * preset.sample_rate / spec.stride if spec else usual)
-        online = (rate, options.tick, Horizon(ratio=ratio if trained_so else _LIVE_RATIO))
-    device = torch.device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    return evaluate_model(
-        replace(checkpoint, model_config=config).model(device),
-        preset,
-        dataset,
-        features,
-        options.split or "1",
-        ratio=ratio if options.no_length else None,
-        online=online,
-        seed=options.seed,
-        console=console,
-    )
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = OneLineParser(
-        prog="python -m tools.evaluate",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -156,14 +83,33 @@ def main(arguments: list[str] | None = None) -> int:
             if options.predictions:
                 results = score_predictions(Dataset(options.data), options.predictions, options.split)
             else:
-                results = evaluate_dataset(options, log)
+                results = evaluate_checkpoint(
+                    options.checkpoint,
+                    options.data,
+                    options.split or "1",
+                    features=options.features,
+                    no_length=options.no_length,
+                    force_extractor=options.force_extractor,
+                    online=options.online,
+                    tick=options.tick,
+                    rate=options.rate,
+                    sampling_steps=options.sampling_steps,
+                    eta=options.eta,
+                    seed=options.seed,
+                    device=choose_device(options.device),
+                    console=log,
+                )
             show(Console(width=max(console.width, 100)), results, options.per_video)
             figures = results.to_json()
         if options.json:
-            options.json.write_text(json.dumps(figures, indent=1) + "\n")
+            with replacing(options.json) as partial:
+                partial.write_text(json.dumps(figures, indent=1) + "\n")
     except (StreamError, ValueError, OSError) as error:
         log.print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
         return 1
+    except KeyboardInterrupt:
+        log.print("stopped")
+        return 130
     return 0
 
 

@@ -2,43 +2,47 @@
 
 from __future__ import annotations
 
-import numpy as np
+import torch
+from torch import Tensor
 
 
 class FeatureBuffer:
-    """Keeps the newest features in one block of memory.
+    """Keeps the newest features in one block of memory, on the device where the model reads them.
 
     Args:
         dim: channels C of a feature.
         capacity: features to keep.
+        device: where they lie.
 
     Attributes:
         first: absolute index of the oldest feature kept.
         end: absolute index one past the newest.
     """
 
-    def __init__(self, dim: int, capacity: int) -> None:
+    def __init__(self, dim: int, capacity: int, device: str | torch.device = "cpu") -> None:
         self.capacity = capacity
         self.first = self.end = 0
         # Twice the room: what is kept lies in one piece, and is moved only once per `capacity` features.
-        self._block = np.zeros((dim, 2 * capacity), np.float32)
+        self._block = torch.zeros(dim, 2 * capacity, device=device)
         self._offset = 0  # where `first` lies in the block
 
     def __len__(self) -> int:
         return self.end - self.first
 
-    def append(self, features: np.ndarray) -> None:
-        """Add features (N, C) float, oldest first; what no longer fits is forgotten."""
-        for feature in features:
-            if len(self) == self.capacity:
-                self.first += 1
-                self._offset += 1
-            if self._offset + len(self) == self._block.shape[1]:
-                self._block[:, : len(self)] = self._block[:, self._offset : self._offset + len(self)]
-                self._offset = 0
-            self._block[:, self._offset + len(self)] = feature
-            self.end += 1
+    def append(self, features: Tensor) -> None:
+        """Add features (N, C) float32, oldest first; what no longer fits is forgotten."""
+        count = len(features)
+        kept = features[-self.capacity :]
+        forgotten = max(0, len(self) + len(kept) - self.capacity)
+        self._offset += forgotten
+        held = len(self) - forgotten
+        if self._offset + held + len(kept) > self._block.shape[1]:
+            self._block[:, :held] = self._block[:, self._offset : self._offset + held].clone()
+            self._offset = 0
+        self._block[:, self._offset + held : self._offset + held + len(kept)] = kept.T
+        self.end += count
+        self.first = self.end - held - len(kept)
 
-    def observed(self) -> np.ndarray:
+    def observed(self) -> Tensor:
         """(C, N) float32 view of what is kept, oldest first."""
         return self._block[:, self._offset : self._offset + len(self)]

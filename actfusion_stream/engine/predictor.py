@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter
+from torch import Tensor
 
 from actfusion_stream.models.actfusion import ActFusion
 
@@ -32,33 +33,40 @@ class Prediction:
 
 
 class KeyedNoise:
-    """Standard normal noise that depends on nothing but seed, diffusion step and absolute feature index."""
+    """Standard normal noise that depends on nothing but seed, diffusion step and absolute feature index.
 
-    def __init__(self, num_classes: int, seed: int = 0) -> None:
-        self.num_classes, self.seed = num_classes, seed
-        self._blocks: dict[tuple[int, int], NDArray[np.float32]] = {}
+    Args:
+        num_classes: K.
+        steps: diffusion steps that draw noise.
+        seed: of all of it.
+    """
 
-    def __call__(self, step: int, first: int, count: int) -> NDArray[np.float32]:
-        """(K, count) float32 for the features from `first` on."""
+    def __init__(self, num_classes: int, steps: int, seed: int = 0) -> None:
+        self.num_classes, self.steps, self.seed = num_classes, steps, seed
+        self._blocks: dict[int, NDArray[np.float32]] = {}  # each (steps, K, _NOISE_BLOCK)
+
+    def __call__(self, first: int, count: int) -> NDArray[np.float32]:
+        """(steps, K, count) float32 for the features from `first` on."""
         blocks = range(first // _NOISE_BLOCK, (first + count - 1) // _NOISE_BLOCK + 1)
-        noise = np.concatenate([self._block(step, block) for block in blocks], axis=1)
+        noise = np.concatenate([self._block(block) for block in blocks], axis=2)
         offset = first - blocks[0] * _NOISE_BLOCK
-        return noise[:, offset : offset + count]
+        return noise[:, :, offset : offset + count]
 
     def forget_before(self, first: int) -> None:
         """Drop what no feature from `first` on needs; it would come out the same if drawn again."""
         oldest = first // _NOISE_BLOCK
-        self._blocks = {key: value for key, value in self._blocks.items() if key[1] >= oldest}
+        self._blocks = {block: noise for block, noise in self._blocks.items() if block >= oldest}
 
-    def _block(self, step: int, block: int) -> NDArray[np.float32]:
-        if (step, block) not in self._blocks:
-            rng = np.random.default_rng([self.seed, step, block])
-            self._blocks[step, block] = rng.standard_normal((self.num_classes, _NOISE_BLOCK), np.float32)
-        return self._blocks[step, block]
+    def _block(self, block: int) -> NDArray[np.float32]:
+        if block not in self._blocks:
+            shape = (self.num_classes, _NOISE_BLOCK)
+            generators = (np.random.default_rng([self.seed, step, block]) for step in range(self.steps))
+            self._blocks[block] = np.stack([rng.standard_normal(shape, np.float32) for rng in generators])
+        return self._blocks[block]
 
 
 class Predictor:
-    """ActFusion on a growing prefix.
+    """ActFusion on a growing prefix. It keeps the noise of one stream; the model may serve several.
 
     Args:
         model: in eval mode.
@@ -67,10 +75,11 @@ class Predictor:
 
     def __init__(self, model: ActFusion, median: int = 1) -> None:
         self.model, self.median = model, median
-        self._noise = KeyedNoise(model.config.num_classes)
+        config = model.config
+        self._noise = KeyedNoise(config.num_classes, config.sampling_steps if config.eta > 0 else 1)
         self._device = model.mask_token.device
 
-    def __call__(self, observed: NDArray[np.float32], first: int, future: int) -> Prediction:
+    def __call__(self, observed: Tensor | NDArray[np.float32], first: int, future: int) -> Prediction:
         """Segment what was observed and anticipate what follows.
 
         Args:
@@ -81,16 +90,13 @@ class Predictor:
         Returns:
             A prediction of N_O + N_A steps.
         """
-        count = observed.shape[1]
-        features = torch.zeros(1, observed.shape[0], count + future, device=self._device)  # (1, C, T)
-        features[0, :, :count] = torch.from_numpy(observed)
+        channels, count = observed.shape
+        features = torch.zeros(1, channels, count + future, device=self._device)  # (1, C, T)
+        features[0, :, :count] = torch.as_tensor(observed)
         visible = torch.arange(count + future, device=self._device)[None] < count  # (1, T)
         self._noise.forget_before(first)
-
-        def noise(step: int, shape: tuple[int, int, int]) -> torch.Tensor:
-            return torch.from_numpy(self._noise(step, first, shape[2]))[None].to(self._device)
-
-        probabilities = self.model.sample(features, visible, noise)[0].cpu().numpy()  # (K, T)
+        noise = torch.from_numpy(self._noise(first, count + future)).to(self._device)  # (S, K, T)
+        probabilities = self.model.sample(features, visible, noise[:, None])[0].cpu().numpy()  # (K, T)
         return decide(probabilities, self.median)
 
 

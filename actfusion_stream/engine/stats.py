@@ -12,7 +12,8 @@ import numpy as np
 # appearance on screen.
 STAGES = FEATURE, PREDICTION, SCREEN = "feature", "prediction", "screen"
 PERCENTILES = (50, 95, 99)
-FRAME_DROPS = ("queue full", "stale")
+FRAME_DROPS = ("queue full", "stale")  # counted by the source
+WORK_DROPS = TICKS_SKIPPED, FEATURES_REPEATED = "ticks skipped", "features repeated"
 _LATENCY_WINDOW = 512  # ticks that the percentiles look back on: enough for a p95, and memory stays flat
 
 
@@ -25,7 +26,8 @@ class Stats:
         features: feature vectors computed.
         ticks: model runs.
         drops: what was left out because the stream could not keep up, by cause: frames "queue full" and
-            "stale", "ticks skipped", "features repeated". Empty for files.
+            "stale", "ticks skipped", "features repeated"; all 0 for files. Every cause stands in it from the
+            start, so that another thread may read it at any time.
         gaps: stretches of which a live source delivered nothing.
         seen_until: time of the last frame seen, seconds of the source.
     """
@@ -40,6 +42,10 @@ class Stats:
     _latencies: dict[str, deque[float]] = field(
         default_factory=lambda: {stage: deque(maxlen=_LATENCY_WINDOW) for stage in STAGES}, repr=False
     )
+
+    def __post_init__(self) -> None:
+        for cause in (*FRAME_DROPS, *WORK_DROPS):
+            self.drops.setdefault(cause, 0)
 
     @property
     def dropped(self) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +86,41 @@ class Tick:
         """The future without what merely goes on with the current action."""
         continues = bool(self.future) and self.future[0].label == self.current.label
         return self.future[1:] if continues else self.future
+
+
+def segment_to_json(segment: Segment) -> dict[str, str | float]:
+    """A segment as JSON and tables hold it, in milliseconds and thousandths."""
+    return {
+        "label": segment.label,
+        "start": round(segment.start, 3),
+        "end": round(segment.end, 3),
+        "confidence": round(segment.confidence, 3),
+    }
+
+
+def gap_to_json(gap: Gap) -> dict[str, str | float]:
+    """A gap as JSON holds it."""
+    return {"start": round(gap.start, 3), "end": round(gap.end, 3), "cause": gap.cause}
+
+
+def tick_to_json(tick: Tick) -> dict[str, Any]:
+    """A tick as JSON holds it: without what has settled, which changes no more and only grows.
+
+    Args:
+        tick: must have observed something.
+    """
+    return {
+        "seen_until": round(tick.seen_until, 3),
+        "observed_until": round(tick.observed_until, 3),
+        "current": {
+            "label": tick.current.label,
+            "confidence": round(tick.current.confidence, 3),
+            "since": round(tick.current.start, 3),
+        },
+        "past": [segment_to_json(segment) for segment in tick.past[tick.settled :]],
+        "future": [segment_to_json(segment) for segment in tick.future],
+        "latency_ms": {stage: round(ms, 1) for stage, ms in tick.latency_ms.items()},
+    }
 
 
 def segments_from_labels(

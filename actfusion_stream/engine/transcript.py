@@ -6,11 +6,12 @@ the stream by more than these.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from actfusion_stream.engine.clock import FeatureClock
 from actfusion_stream.engine.timeline import Segment, segments_from_labels
 
 
@@ -19,11 +20,11 @@ class Transcript:
 
     Args:
         class_names: name of each class index.
-        edge: seconds at which the feature of an index takes over from the one before.
+        clock: when each feature takes over from the one before.
     """
 
-    def __init__(self, class_names: Sequence[str], edge: Callable[[int], float]) -> None:
-        self._class_names, self._edge = tuple(class_names), edge
+    def __init__(self, class_names: Sequence[str], clock: FeatureClock) -> None:
+        self._class_names, self._clock = tuple(class_names), clock
         self._settled: list[Segment] = []
         # The last settled run: what is open may go on with it.
         self._label = -1
@@ -68,8 +69,7 @@ class Transcript:
             latest: seconds beyond which no feature speaks.
             end: seconds to which the last segment is stretched.
         """
-        edges = np.array([self._edge(i) for i in range(self._first, len(self) + 1)])  # (open + 1,)
-        edges = np.minimum(edges, latest)
+        edges = np.minimum(self._clock.edges(self._first, len(self)), latest)  # (open + 1,)
         if end is not None:
             edges[-1] = end
         opened = list(segments_from_labels(self._labels, self._confidences, edges, self._class_names))
@@ -79,7 +79,7 @@ class Transcript:
             run = int(np.argmax(np.r_[self._labels != self._label, True]))
             confidence = self._sum + float(self._confidences[:run].sum())
             confidence /= self._first + run - self._start
-            first = Segment(opened[0].label, self._edge(self._start), opened[0].end, confidence)
+            first = Segment(opened[0].label, self._clock.edge(self._start), opened[0].end, confidence)
             return (*self._settled, first, *opened[1:])
         return (*self._settled, self._run_until(self._first), *opened)
 
@@ -91,4 +91,4 @@ class Transcript:
         """The last settled run as a segment that ends where the feature `index` begins."""
         confidence = self._sum / (index - self._start)
         name = self._class_names[self._label]
-        return Segment(name, self._edge(self._start), self._edge(index), confidence)
+        return Segment(name, self._clock.edge(self._start), self._clock.edge(index), confidence)

@@ -72,11 +72,13 @@ class Canvas:
 
     def _pixels(self, points: np.ndarray | list[Point], lift: float = 0.0) -> np.ndarray:
         shade = self.light * (lift * self._unit)
+        xy: np.ndarray
         if self.mirror:
             xy = np.asarray(points) * (-self._unit, self._unit) + (WIDTH * self._unit, 0.0)
         else:
             xy = np.asarray(points) * self._unit
-        return (xy + (shade + np.array((self._margin, 0.5)))).astype(np.int32)
+        pixels: np.ndarray = (xy + (shade + np.array((self._margin, 0.5)))).astype(np.int32)
+        return pixels
 
     def polygon(self, points: np.ndarray | list[Point], color: Color, lift: float = 0.0) -> None:
         self._shapes.append((self._pixels(points), color, 0))

@@ -10,11 +10,14 @@ import numpy as np
 from actfusion_stream.kitchen.canvas import Canvas, Color, Point, add, blend, rotate, shade
 from actfusion_stream.kitchen.script import INGREDIENTS, SEASONINGS
 
+LYING = {"knife": -1.45, "peeler": -1.5, "spoon": -1.4, "fork": -1.7}  # angle of a tool that nobody holds
+
 
 @dataclass
 class Scene:
     """Everything a seed decides about how this kitchen looks and how this cook moves."""
 
+    ingredients: tuple[str, ...]  # of this salad, in the order in which they are prepared
     board: Point
     bowl: Point
     plate: Point
@@ -48,6 +51,11 @@ class Scene:
     mirror: bool
     pieces: np.ndarray = field(repr=False)  # (64, 3) fixed random numbers in [0, 1) for scattered bits
 
+    @property
+    def work(self) -> Point:
+        """Where on the board an ingredient is worked on."""
+        return add(self.board, (4.0, 0.0))
+
 
 def _near(rng: np.random.Generator, color: Color, spread: float = 14.0) -> Color:
     r, g, b = np.clip(np.array(color) + rng.normal(0.0, spread, 3), 12, 245)
@@ -76,6 +84,7 @@ def draw_scene(seed: int, ingredients: tuple[str, ...]) -> Scene:
     spots |= {"spoon": about(190, 186, 3.0), "fork": about(203, 190, 3.0), "cloth": about(58, 214, 5.0)}
     tan = rng.random()
     return Scene(
+        ingredients=ingredients,
         board=about(118, 140, 6.0),
         bowl=about(240, 126, 5.0),
         plate=about(284, 203, 4.0),
@@ -283,3 +292,14 @@ def piece(c: Canvas, name: str, at: Point, angle: float, size: float, scene: Sce
         skin = scene.skins["lettuce"]
         c.ellipse(at, 6.8 * size, 3.8 * size, skin, angle)
         c.ellipse(add(at, rotate(1.6, 1.0, angle)), 3.6 * size, 2.2 * size, shade(skin, 1.25), angle + 0.7)
+
+
+def pile(scene: Scene, name: str, cut: float) -> list[tuple[Point, float]]:
+    """Where, and at what angle, the bits cut so far lie on the board, in the order they fall."""
+    count = round(14 * cut)
+    offset = 40 * (0.5 - cut) if name != "lettuce" else 0.0
+    bits = []
+    for u, v, w in scene.pieces[:count]:
+        spread = (18 + 22 * u) if name != "lettuce" else 20 * u - 10
+        bits.append((add(scene.board, (spread - offset * 0.2 - 12, 30 * (v - 0.5) + 4)), 6.28 * w))
+    return bits

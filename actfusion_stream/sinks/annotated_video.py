@@ -3,72 +3,88 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from queue import Queue
-from types import TracebackType
 
-from actfusion_stream.engine.timeline import Tick
+from actfusion_stream.engine.stream import StreamInfo
+from actfusion_stream.engine.summary import Summary
+from actfusion_stream.engine.timeline import Segment, Tick
+from actfusion_stream.sinks.sink import Sink
+from actfusion_stream.sinks.targets import check_video_output
 from actfusion_stream.sinks.video import VideoWriter
 from actfusion_stream.sources.frames import Frame
 from actfusion_stream.views.overlay import Overlay
 
-_QUEUE = (
-    8  # frames waiting to be drawn; more would only cost memory: a tick of the model stops the input anyway
-)
+# Frames waiting to be drawn; more would only cost memory: a tick of the model stops the input anyway.
+_QUEUE = 8
 
 
-class Exporter:
-    """Draws each frame with the tick of its time, and writes it. A context manager around a `VideoWriter`.
+class AnnotatedVideo(Sink):
+    """Draws each frame with the tick of its time, and writes it.
 
     What is drawn on a frame had seen no later frame: the video shows what a viewer of the stream would have
     seen.
+
+    Args:
+        path: .mp4, .mov or .mkv to create or replace.
+        source: what is being read: a file lends its sound and its clock, and must not be overwritten.
+
+    Raises:
+        StreamError: the video cannot be written there.
     """
 
-    def __init__(self, writer: VideoWriter, overlay: Overlay) -> None:
-        self._writer, self._overlay = writer, overlay
+    def __init__(self, path: str | Path, source: str | Path | int | None = None) -> None:
+        self.path, self._source = check_video_output(path, source), source
         self._queue: Queue[tuple[Frame, Tick | None] | None] = Queue(_QUEUE)
         self._error: BaseException | None = None
-        self._told = False  # somebody has got the error
-        self._thread = threading.Thread(target=self._run, name="exporter", daemon=True)
+        self._writer: VideoWriter | None = None
+        self._thread: threading.Thread | None = None
 
-    def add(self, frame: Frame, tick: Tick | None) -> None:
+    def start(self, info: StreamInfo) -> None:
+        self._writer = VideoWriter(self.path, self._source, info.source)
+        self.warning = self._writer.warning
+        overlay = Overlay(info.class_names, info.note, info.source.duration)
+        self._thread = threading.Thread(
+            target=self._run, args=(self._writer, overlay), name="exporter", daemon=True
+        )
+        self._thread.start()
+
+    def frame(self, frame: Frame, tick: Tick | None) -> None:
         """Hand over the next frame and the last tick; waits while the encoder is behind.
 
         Raises:
             StreamError: the video could not be written.
         """
         if self._error is not None:
-            self._told = True
             raise self._error
         self._queue.put((frame, tick))
 
-    def __enter__(self) -> Exporter:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._queue.put(None)
-        self._thread.join()
+    def finish(self, segments: tuple[Segment, ...], summary: Summary) -> None:
+        """Complete the video. Of a source that was not read to its end, the sound ends with the picture."""
+        self._drain()
         if self._error is not None:
-            self._writer.abort()
-            if kind is None and not self._told:
-                raise self._error
-        else:
-            self._writer.__exit__(kind, error, trace)
+            raise self._error
+        if self._writer is not None:
+            self._writer.close(finished=not summary.interrupted)
 
-    def stop(self) -> None:
-        """Keep what was written so far as a whole video, whose sound ends with the picture."""
-        self._queue.put(None)
-        self._thread.join()
-        if self._error is None:
+    def close(self) -> None:
+        """Keep what was written so far as a whole video, unless `finish` has done so."""
+        self._drain()
+        if self._writer is not None:
             self._writer.close(finished=False)
 
-    def _run(self) -> None:
+    def _drain(self) -> None:
+        """Wait until the thread has drawn everything."""
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join()
+            self._thread = None
+
+    def _run(self, writer: VideoWriter, overlay: Overlay) -> None:
         while (item := self._queue.get()) is not None:
             if self._error is None:  # after an error frames are still taken, so that nobody waits for a place
                 try:
                     frame, tick = item
-                    self._writer.write(frame.time, self._overlay.draw(frame.image, frame.time, tick))
+                    writer.write(frame.time, overlay.draw(frame.image, frame.time, tick))
                 except BaseException as error:
                     self._error = error

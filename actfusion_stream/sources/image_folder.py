@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from actfusion_stream.errors import StreamError
+from actfusion_stream.sources.containers import MAX_PIXELS
 from actfusion_stream.sources.frames import Frame, SourceInfo
-from actfusion_stream.sources.video_file import MAX_PIXELS
 
 ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
 RATE = 25.0  # frames a second, where none is given

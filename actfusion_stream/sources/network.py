@@ -13,13 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from actfusion_stream.errors import StreamError
-from actfusion_stream.sources.video_file import (
-    MAX_PIXELS,
-    VideoFile,
-    check_size,
-    playable_streams,
-    quarter_turns,
-)
+from actfusion_stream.sources.containers import MAX_PIXELS, check_size, playable_streams, quarter_turns
+from actfusion_stream.sources.video_file import VideoFile
 
 if TYPE_CHECKING:
     import av.container

@@ -60,13 +60,13 @@ def big_text(text: str, width: int) -> list[str] | None:
     Returns:
         HEIGHT strings of equal length, or None if the text does not fit or has a character without a glyph.
     """
-    glyphs = [_GLYPHS.get(letter) for letter in text.upper()]
     dots = [""] * (2 * HEIGHT)
-    for letter, glyph in zip(text, glyphs, strict=True):
+    for capital in text.upper():  # which may be longer than the text: "ß" becomes "SS"
+        glyph = _GLYPHS.get(capital)
         if glyph is None:
             return None
         for y, row in enumerate((".....", *glyph.split())):
-            dots[y] += row[:4] if letter == " " else row + "."
+            dots[y] += row[:4] if capital == " " else row + "."
     if len(dots[0]) // 2 > width:
         return None
     return [_join(upper, lower) for upper, lower in zip(dots[::2], dots[1::2], strict=True)]

@@ -63,7 +63,8 @@ def oklab_from_srgb(color: Color) -> np.ndarray:
         (3,) float64: lightness in [0, 1], green-red, blue-yellow.
     """
     lms = np.cbrt(_RGB_TO_LMS @ _linear(color))
-    return _LMS_TO_LAB @ lms
+    lab: np.ndarray = _LMS_TO_LAB @ lms
+    return lab
 
 
 _RGB_TO_LMS = np.array(

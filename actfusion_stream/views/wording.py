@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from actfusion_stream.engine.timeline import Segment
+
+if TYPE_CHECKING:
+    from actfusion_stream.sources.frames import SourceInfo
 
 
 class Window(NamedTuple):
@@ -59,3 +62,18 @@ def countdown(seconds: float) -> str:
 def percent(share: float) -> str:
     """A confidence in [0, 1] as `86 %`."""
     return f"{100 * share:.0f} %"
+
+
+def picture(info: SourceInfo) -> str:
+    """What a source's pictures are: `320x240, 15 fps`, without the rate where it has none."""
+    rate = f", {info.rate:.4g} fps" if info.rate else ""
+    return f"{info.width}x{info.height}{rate}"
+
+
+def printable(text: str, encoding: str = "utf-8") -> str:
+    """`text` in one line, harmless on a terminal: what does not print, or `encoding` lacks, becomes `?`.
+
+    The names of files may hold anything: line breaks, control characters, bytes that are no text.
+    """
+    shown = "".join(character if character.isprintable() else "?" for character in text)
+    return shown.encode(encoding, "replace").decode(encoding)

@@ -12,14 +12,15 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from actfusion_stream.errors import StreamError
 from actfusion_stream.extractors.extractor import Extractor, networks
 from actfusion_stream.extractors.spec import ExtractorSpec
+from actfusion_stream.files import replacing
 from actfusion_stream.models.actfusion import (
     ActFusion,
     ActFusionConfig,
@@ -96,12 +97,16 @@ class Checkpoint:
             what = f"features of {self.extractor_spec.name}" if self.extractor_spec else "features from files"
             raise ValueError(
                 f"it was trained on {what} and brings no extractor to watch a video with; --extractor gives "
-                "one, and python -m tools.evaluate runs it on features from files"
+                "one, and actfusion-evaluate runs it on features from files"
             )
         return Extractor(self.extractor_spec, self.extractor_state, device)
 
-    def save(self, path: Path) -> None:
-        """Write the file under a temporary name and rename it."""
+    def save(self, path: str | Path) -> None:
+        """Write the file, whole or not at all.
+
+        Raises:
+            StreamError: it cannot be written.
+        """
         tensors = {f"model.{name}": tensor.contiguous() for name, tensor in self.model_state.items()}
         tensors |= {f"extractor.{name}": tensor.contiguous() for name, tensor in self.extractor_state.items()}
         about = {
@@ -114,10 +119,16 @@ class Checkpoint:
             "home": self.home,
             "training": self.training,
         }
-        partial = path.with_name(path.name + ".part")
-        save_file(tensors, str(partial), metadata={_METADATA_KEY: json.dumps(about)})
-        partial.chmod(0o644)  # safetensors makes it private; a checkpoint is to be shared
-        partial.replace(path)
+        # Not by save_file: it makes the file private, and wraps what the system says in words of its own.
+        content = safetensors.torch.save(tensors, metadata={_METADATA_KEY: json.dumps(about)})
+        try:
+            with replacing(path) as temporary:
+                temporary.write_bytes(content)
+        except (OSError, ValueError) as error:  # ValueError: a path that cannot be one
+            why = getattr(error, "strerror", None) or error
+            raise StreamError(
+                f"checkpoint {path}: cannot be written ({why}); give a file in a folder that takes it"
+            ) from error
 
 
 def bundled_checkpoint() -> Path:

@@ -1,11 +1,13 @@
 """One file over HTTP into a `.part`: what broke off is resumed, and no length is taken on trust.
 
-Beside NAME.part lies NAME.part.json with the address, the length and the ETag it was begun with, so that two
-different files are never glued together.
+Beside NAME.part lies the note NAME.part.json with the address, the length and the strong ETag it was begun
+with. Two different files are never glued together: without a note, or with one that does not say all of what
+the server is to be held to, a download begins anew.
 """
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import re
@@ -13,6 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
@@ -41,7 +44,8 @@ def download(
 
     Args:
         address: http or https.
-        part: file to fill; it stays where it is when the connection breaks, or on Ctrl-C.
+        part: file to fill; when the connection breaks, or on Ctrl-C, it stays for a later call to go on from,
+            if its server has said enough for that.
         on_bytes: called with the bytes that are there, and those there will be; None if the server tells not.
 
     Raises:
@@ -63,39 +67,38 @@ def download(
                 raise DownloadError(last) from error
         except _BrokeOff as error:
             last = str(error)
-    kept = "; what came is kept, and the next try goes on from there" if part.exists() else ""
+    kept = "; what came is kept, and the next try goes on from there" if _begun(part, address) else ""
     raise DownloadError(f"{last}, and {ATTEMPTS} attempts did not help{kept}")
 
 
 def discard(part: Path) -> None:
     """Remove what was downloaded."""
     part.unlink(missing_ok=True)
-    _note(part).unlink(missing_ok=True)
+    _note_of(part).unlink(missing_ok=True)
 
 
 def finish(part: Path, path: Path) -> None:
     """Give what was downloaded its final name, in one step."""
     part.replace(path)
-    _note(part).unlink(missing_ok=True)
+    _note_of(part).unlink(missing_ok=True)
 
 
 def _attempt(address: str, part: Path, on_bytes: Callable[[int, int | None], None]) -> None:
     begun = _begun(part, address)
-    have = part.stat().st_size if part.exists() else 0
+    have = part.stat().st_size if begun else 0
     request = urllib.request.Request(address, headers={"User-Agent": "actfusion-stream"})
-    if have:
+    if begun:
         request.add_header("Range", f"bytes={have}-")
-        if begun.get("etag"):
-            request.add_header("If-Range", begun["etag"])
+        request.add_header("If-Range", begun.etag)
     try:
         response = _OPENER.open(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
-        if error.code != 416 or not have:
+        if error.code != 416 or not begun:
             raise
         with error:
-            total = _number(r"bytes \*/(\d+)", error.headers.get("Content-Range"))
-        if total == have == begun.get("total", have):
-            return on_bytes(have, total)
+            told = re.match(r"bytes \*/(\d{1,18})$", error.headers.get("Content-Range", ""))
+        if told and int(told[1]) == have and begun.total in (None, have):
+            return on_bytes(have, have)
         discard(part)
         raise _BrokeOff(f"{address}: {have} bytes that were here do not belong to it") from error
     except (OSError, http.client.HTTPException) as error:
@@ -104,12 +107,13 @@ def _attempt(address: str, part: Path, on_bytes: Callable[[int, int | None], Non
         raise urllib.error.URLError(_one_line(error)) from error
 
     with response:
-        length = response.length
+        length, etag = response.length, response.headers.get("ETag")
         if response.status == 206:
-            span = re.match(r"bytes (\d+)-\d+/(\d+)$", response.headers.get("Content-Range", ""))
+            span = re.match(r"bytes (\d{1,18})-\d+/(\d{1,18})$", response.headers.get("Content-Range", ""))
             start, total = (int(span[1]), int(span[2])) if span else (-1, None)
             consistent = length is None or total is None or start + length == total
-            if start != have or not consistent or total != begun.get("total", total):
+            same = begun is None or (begun.etag == etag and begun.total in (None, total))
+            if start != have or not consistent or not same:
                 discard(part)
                 raise _BrokeOff(f"{address}: the rest that the server sends does not fit what is here")
         else:  # 200: from the beginning, whether or not we asked for that
@@ -117,7 +121,9 @@ def _attempt(address: str, part: Path, on_bytes: Callable[[int, int | None], Non
         if (total or 0) > MAX_BYTES:
             raise DownloadError(f"{address} is {total} bytes long; no more than {MAX_BYTES} are accepted")
         with part.open("ab" if have else "wb") as file:
-            _write_note(part, address, total, response.headers.get("ETag"))
+            if not have:
+                note = {"address": address, "etag": etag, "total": total}
+                _note_of(part).write_text(json.dumps(note))
             on_bytes(have, total)
             _copy(response, file, address, have, total, on_bytes)
 
@@ -174,31 +180,40 @@ def _check_scheme(address: str) -> None:
         raise DownloadError(f"{address} is not an http or https address")
 
 
-def _note(part: Path) -> Path:
+@dataclass(frozen=True)
+class _Note:
+    """What a `.part` was begun with.
+
+    Attributes:
+        address: where it comes from.
+        etag: a strong one, which promises the same bytes as long as it is the same.
+        total: bytes; None if the server did not tell.
+    """
+
+    address: str
+    etag: str
+    total: int | None
+
+
+def _note_of(part: Path) -> Path:
     return part.with_name(part.name + ".json")
 
 
-def _begun(part: Path, address: str) -> dict[str, Any]:
-    """What is known of the `.part`; one that was begun from another address is removed."""
-    try:
-        begun = json.loads(_note(part).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    if not isinstance(begun, dict) or begun.get("address") != address:
-        discard(part)
-        return {}
-    return {key: value for key, value in begun.items() if value is not None}
+def _begun(part: Path, address: str) -> _Note | None:
+    """What the `.part` was begun with; None, and nothing is left of it, if the rest cannot be added to it."""
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError, RecursionError):  # of any content
+        said = json.loads(_note_of(part).read_bytes())
+        note = _Note(said["address"], said["etag"], said["total"])
+        fits = note.address == address and _is_strong(note.etag) and isinstance(note.total, int | None)
+        if fits and part.stat().st_size:
+            return note
+    discard(part)
+    return None
 
 
-def _write_note(part: Path, address: str, total: int | None, etag: str | None) -> None:
-    if etag and etag.startswith("W/"):
-        etag = None  # a weak one does not promise the same bytes
-    _note(part).write_text(json.dumps({"address": address, "total": total, "etag": etag}))
-
-
-def _number(pattern: str, text: str | None) -> int | None:
-    found = re.match(pattern, text or "")
-    return int(found[1]) if found else None
+def _is_strong(etag: object) -> bool:
+    """Whether it promises the same bytes, which "W/" takes back; no other text may go into a header."""
+    return isinstance(etag, str) and re.fullmatch(r'"[!#-~]*"', etag) is not None
 
 
 def _of(have: int, total: int | None) -> str:

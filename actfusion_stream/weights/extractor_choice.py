@@ -13,7 +13,7 @@ from actfusion_stream.errors import StreamError
 from actfusion_stream.extractors.catalogue import I3D_STREAMS, join_weights, named_spec, weight_names
 from actfusion_stream.extractors.extractor import Extractor
 from actfusion_stream.extractors.spec import ExtractorSpec, differences
-from actfusion_stream.weights.catalogue import find, load_torch
+from actfusion_stream.weights.cache import find, load_torch
 from actfusion_stream.weights.checkpoint import load_checkpoint
 
 KITCHEN = "kitchen"  # the extractor of the bundled checkpoint

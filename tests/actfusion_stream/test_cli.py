@@ -23,7 +23,8 @@ from safetensors.torch import save_file
 from sample_videos import make_video, packets, ramp
 
 from actfusion_stream.cli import main
-from actfusion_stream.kitchen.drawing import Kitchen, write_video
+from actfusion_stream.kitchen.cli import write_video
+from actfusion_stream.kitchen.drawing import Kitchen
 from actfusion_stream.weights.checkpoint import bundled_checkpoint
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -21,8 +21,8 @@ from actfusion_stream import cli
 from actfusion_stream.engine.stream import Stream
 from actfusion_stream.engine.timeline import Tick
 from actfusion_stream.errors import StreamError
-from actfusion_stream.sinks.video import EventWriter
-from actfusion_stream.tools.faults import free_port
+from actfusion_stream.sinks.events import EventLog
+from actfusion_stream.tools.robustness.servers import free_port
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SERVER = REPOSITORY / "tools/robustness/serve_stream.py"
@@ -80,7 +80,7 @@ def test_a_second_ctrl_c_leaves_a_video_that_plays(
 ) -> None:
     ticks = []
 
-    def first(writer: EventWriter, tick: Tick) -> None:
+    def first(writer: EventLog, tick: Tick) -> None:
         ticks.append(tick)
         if len(ticks) == 3:
             os.kill(os.getpid(), signal.SIGINT)
@@ -90,7 +90,7 @@ def test_a_second_ctrl_c_leaves_a_video_that_plays(
         time.sleep(60)  # a model that takes its time
         return ()
 
-    monkeypatch.setattr(EventWriter, "tick", first)
+    monkeypatch.setattr(EventLog, "tick", first)
     monkeypatch.setattr(Stream, "finish", second)
     began = time.monotonic()
     arguments = ["--video", long_video, "--checkpoint", tiny_checkpoint, "--display", "none"]
@@ -220,7 +220,7 @@ def test_a_port_that_is_taken(
         "actfusion_stream.engine.predictor.Predictor.__call__",
         "actfusion_stream.views.overlay.Overlay.draw",
         "actfusion_stream.sinks.video.VideoWriter.write",
-        "actfusion_stream.sinks.video.EventWriter.tick",
+        "actfusion_stream.sinks.events.EventLog.tick",
         "actfusion_stream.sources.video_file.VideoFile.frames",
     ],
 )

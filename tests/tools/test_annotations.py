@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from actfusion_stream.tools.annotations import main
-from actfusion_stream.tools.data.annotation_files import Segment, read_annotations
+from actfusion_stream.tools.data.annotation_files import read_annotations
 from actfusion_stream.tools.data.dataset import Dataset
+from actfusion_stream.tools.data.segments import Segment
 
 TABLE = """video,label,start,end
 salad,cut tomato,1.0,4.5
@@ -90,13 +90,6 @@ ONE = """<TIER TIER_ID="{name}"><ANNOTATION><ALIGNABLE_ANNOTATION ANNOTATION_ID=
  TIME_SLOT_REF2="{end}"><ANNOTATION_VALUE>stir</ANNOTATION_VALUE></ALIGNABLE_ANNOTATION></ANNOTATION></TIER>"""
 
 
-def test_an_elan_file_with_an_empty_tier(tmp_path: Path) -> None:
-    (tmp_path / "v.eaf").write_text(
-        EAF.format(tiers=ONE.format(name="acts", end="b") + '<TIER TIER_ID="e"/>')
-    )
-    assert read_annotations(tmp_path, 15) == {"v": [Segment("stir", 0.1, 0.9)]}
-
-
 LAUGHS = '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><ANNOTATION_DOCUMENT>&b;</ANNOTATION_DOCUMENT>'
 ROW = "video,label,start,end\n"
 
@@ -146,16 +139,8 @@ def test_what_does_not_fit_is_said(table: Path, tmp_path: Path, capsys: pytest.C
     out = ["--to", "mstcn", "--out", tmp_path / "data"]
     for given, said in (
         (["--test", "soup"], "--test soup: no such video; there are salad, tea"),
-        (["--features", tmp_path / "none"], "no extractor.json, which tools.extract writes"),
+        (["--features", tmp_path / "none"], "no extractor.json, which actfusion-extract writes"),
         (["--background", "cut_tomato"], "'cut tomato' and 'cut_tomato' would both become cut_tomato"),
     ):
         assert convert(table, *out, *given) == 1
         assert said in " ".join(capsys.readouterr().err.split())
-
-
-def test_times_lie_in_half_open_segments() -> None:
-    from actfusion_stream.tools.annotations import labels_at
-
-    segments = [Segment("a", 0.2, 0.4), Segment("b", 0.4, 0.6)]
-    times = np.arange(8) / 10
-    assert labels_at(segments, times, "-") == ["-", "-", "a", "a", "b", "b", "-", "-"]

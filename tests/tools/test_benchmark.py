@@ -1,4 +1,4 @@
-"""The benchmark runs and says what it compared; its figures are read, never asserted."""
+"""The command runs each benchmark and prints what it compared; its figures are read, never asserted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from actfusion_stream.tools.benchmark import main
 
 
-def test_training_is_compared_with_single_videos(capsys: pytest.CaptureFixture[str]) -> None:
+def test_training(capsys: pytest.CaptureFixture[str]) -> None:
     small = (
         "--sample-rate 512 --batch-size 2 --model.feature-dim 3 --model.num-classes 4 "
         "--model.encoder-layers 2 --model.encoder-dim 4 --model.conditioning-layers 1 "
@@ -26,20 +26,20 @@ def test_training_is_compared_with_single_videos(capsys: pytest.CaptureFixture[s
     )
 
 
-def test_extractors_are_compared_with_a_plain_loop(capsys: pytest.CaptureFixture[str]) -> None:
+def test_extractors(capsys: pytest.CaptureFixture[str]) -> None:
     given = "--width 0.1 --size 32 --count 3 --rounds 1 --device cpu"
     assert main(["extractors", *given.split()]) == 0
-    said = capsys.readouterr().out
-    assert re.search(r"  exact windows: [\d.]+ features/s, [\d.]+ times the plain loop\n", said)
-    found = re.search(r"difference of exact windows from the plain loop: (\S+) of the largest", said)
-    assert found is not None
-    assert float(found[1]) < 1e-4
-    fewer = re.findall(r"a feature every (\d) frames: [\d.]+ G, ([\d.]+) times fewer", said)
-    assert [every for every, _ in fewer] == ["8", "1"]
-    assert float(fewer[0][1]) > 2  # counted, not timed
-    assert float(fewer[1][1]) > 8
+    assert capsys.readouterr().out.startswith(
+        "I3D of width 0.1 at 32 x 32, a feature every 8 frames, 3 features, cpu, "
+    )
 
 
-def test_flow_methods_are_compared(tiny_video: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_flow(tiny_video: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["flow", "--video", str(tiny_video), "--count", "2"]) == 0
-    assert re.search(r"  dis: [\d.]+ pairs/s, mean motion [\d.]+ pixels\n", capsys.readouterr().out)
+    assert capsys.readouterr().out.startswith("tiny.mp4, 64 x 48, 2 pairs:\n")
+
+
+def test_flow_of_no_video(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["flow"])
+    assert "flow needs --video" in capsys.readouterr().err

@@ -49,7 +49,7 @@ def test_features_are_those_of_the_stream(
     assert features.shape == live.shape
     assert np.abs(features - live).max() < 1e-5 * np.abs(live).max()
     about = json.loads((out / "extractor.json").read_text())
-    assert about["extractor"] == json.loads(json.dumps(stream._extractor.spec.to_json()))
+    assert about["extractor"] == json.loads(json.dumps(stream.engine.extractor.spec.to_json()))
     assert about["videos"]["a"] == {
         "file": "a.mp4",
         "rate": 15 / 4,
@@ -249,7 +249,7 @@ def test_a_checkpoint_without_an_extractor_takes_one_that_is_given(
         videos / "c.mp4", checkpoint=bare, device="cpu", extractor=str(tiny_checkpoint)
     ) as stream:
         assert list(stream)
-    assert stream._extractor.spec == loaded.extractor_spec
+    assert stream.engine.extractor.spec == loaded.extractor_spec
 
 
 def test_a_fingerprint_that_nobody_knows_differs_from_none(tiny_checkpoint: Path) -> None:

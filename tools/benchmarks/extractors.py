@@ -1,11 +1,9 @@
-"""What features cost: exact windows and the continual I3D against a plain loop; methods of optical flow."""
+"""What features cost: exact windows and the continual I3D against a plain loop."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from itertools import combinations
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,11 +13,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from actfusion_stream.extractors.continual import ContinualI3D
 from actfusion_stream.extractors.extractor import Extractor
 from actfusion_stream.extractors.feature_stream import FeatureStream
-from actfusion_stream.extractors.flow import open_flow
 from actfusion_stream.extractors.i3d import I3DConfig, InceptionI3D
 from actfusion_stream.extractors.pictures import scale_pixels
 from actfusion_stream.extractors.spec import ExtractorSpec
-from actfusion_stream.sources.source import open_source
 
 _EVERY = (8, 1)  # frames from one feature to the next: of published models that run, and of published files
 _WARM, _COUNTED = 128, 64  # frames that a continual network has seen before it is counted
@@ -67,7 +63,7 @@ def benchmark_extractors(
 
     def streamed(extractor: Extractor) -> np.ndarray:
         stream = FeatureStream(extractor)
-        return np.concatenate([*(stream.push(picture) for picture in video), stream.finish()])
+        return torch.cat([*(stream.push(picture) for picture in video), stream.finish()]).cpu().numpy()
 
     ways: dict[str, Callable[[], np.ndarray]] = {
         "plain loop": one_by_one,
@@ -118,37 +114,4 @@ def multiply_adds(width: float, size: int) -> list[str]:
                 f"  continual, a feature every {every} frames: {each / 1e9:.2f} G, "
                 f"{window / each:.2f} times fewer"
             )
-    return lines
-
-
-def benchmark_flow(video: Path, methods: list[str], pairs: int) -> list[str]:
-    """Speed of optical flow methods on a video, and how far they lie apart.
-
-    Args:
-        video: of which pairs of successive frames are taken, evenly.
-        methods: of `extractors.flow`, of those that need no weights.
-        pairs: how many.
-
-    Returns:
-        Lines to print.
-    """
-    with open_source(video) as source:
-        pictures = [frame.image for frame in source]
-    starts = np.linspace(0, len(pictures) - 2, pairs).astype(int)
-    before, after = (np.stack([pictures[i + by] for i in starts]) for by in (0, 1))
-    height, width = before.shape[1:3]
-    lines, flows = [f"{video.name}, {width} x {height}, {pairs} pairs:"], {}
-    for method in methods:
-        flow = open_flow(method)
-        began = time.perf_counter()
-        flows[method] = flow(before, after)
-        pace = pairs / (time.perf_counter() - began)
-        length = np.hypot(flows[method][:, 0], flows[method][:, 1])
-        lines.append(f"  {method}: {pace:.1f} pairs/s, mean motion {length.mean():.2f} pixels")
-    for one, other in combinations(methods, 2):
-        apart = np.hypot(*(flows[one] - flows[other]).transpose(1, 0, 2, 3))
-        lines.append(
-            f"  {one} and {other}: {apart.mean():.2f} pixels apart on average, {np.median(apart):.2f} in the "
-            "median"
-        )
     return lines

@@ -1,38 +1,21 @@
-"""Reads and writes annotations of actions: CSV, ELAN, and the text files of MS-TCN.
-
-A video's annotation is a list of segments in order that do not overlap. Every reader takes files from
-anybody: it limits their size and what they may say, and an error names file, place and value in one line.
-"""
+"""Reads and writes annotations of actions: tables, the text files of MS-TCN, and ELAN's files."""
 
 from __future__ import annotations
 
 import csv
 import io
-import math
-import xml.etree.ElementTree as ET
-from dataclasses import dataclass
 from pathlib import Path
-from xml.sax.saxutils import quoteattr
 
+import numpy as np
+
+from actfusion_stream.engine.timeline import label_runs
 from actfusion_stream.errors import StreamError
+from actfusion_stream.files import replacing
 
-_MOST_BYTES = 64 * 2**20
-_MOST_SECONDS = 10 * 86_400.0
-_MOST_TEXT = 200
+from .elan import read_elan
+from .segments import Annotations, Segment, checked_segment, in_order, read_text_file, video_name
+
 _COLUMNS = ("video", "label", "start", "end")
-_TOUCHING = 0.001  # seconds: segments that overlap by less were meant to touch
-
-
-@dataclass(frozen=True)
-class Segment:
-    """A stretch of one action, in seconds."""
-
-    label: str
-    start: float
-    end: float
-
-
-Annotations = dict[str, list[Segment]]
 
 
 def read_annotations(path: Path, rate: float, tier: str | None = None) -> Annotations:
@@ -69,9 +52,9 @@ def _read_file(path: Path, rate: float, tier: str | None) -> Annotations:
     if ending in (".csv", ".tsv"):
         return read_csv(path)
     if ending == ".eaf":
-        return {_video_name(path.stem, str(path)): read_elan(path, tier)}
+        return {video_name(path.stem, str(path)): read_elan(path, tier)}
     if ending == ".txt":
-        return {_video_name(path.stem, str(path)): read_text(path, rate)}
+        return {video_name(path.stem, str(path)): read_text(path, rate)}
     raise StreamError(f"annotations {path}: give a .csv, .eaf or .txt file, or a folder of them")
 
 
@@ -81,7 +64,7 @@ def read_csv(path: Path) -> Annotations:
     Raises:
         StreamError: a column is missing, or a row makes no sense.
     """
-    text = _text(path)
+    text = read_text_file(path)
     head = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=head.count)
     found: Annotations = {}
@@ -99,56 +82,14 @@ def read_csv(path: Path) -> Annotations:
             if not any(values.values()):
                 continue
             place = f"{path}, line {table.line_num}"
-            video = _video_name(values["video"], place)
-            segment = _segment(values["label"], values["start"], values["end"], place)
+            video = video_name(values["video"], place)
+            segment = checked_segment(values["label"], values["start"], values["end"], place)
             found.setdefault(video, []).append(segment)
     except csv.Error as error:
         raise StreamError(f"annotations {path}: not a table of text: {error}") from error
     if not found:
         raise StreamError(f"annotations {path}: no row below the heading")
-    return {video: _in_order(segments, f"{path}, {video}") for video, segments in found.items()}
-
-
-def read_elan(path: Path, tier: str | None = None) -> list[Segment]:
-    """The annotations of one tier of an ELAN file; values are labels, empty ones are left out.
-
-    Raises:
-        StreamError: it is no such file, or does not say which tier is meant.
-    """
-    text = _text(path)
-    if "<!DOCTYPE" in text.upper() or "<!ENTITY" in text.upper():  # ELAN writes none; entities can explode
-        raise StreamError(f"annotations {path}: has a DOCTYPE, which ELAN files do not have")
-    try:
-        root = ET.fromstring(text)
-    except (ET.ParseError, ValueError, RecursionError) as error:
-        raise StreamError(f"annotations {path}: not an ELAN file: {error}") from error
-    if root.tag != "ANNOTATION_DOCUMENT":
-        raise StreamError(f"annotations {path}: not an ELAN file: its root is {root.tag[:50]!r}")
-    times = {slot.get("TIME_SLOT_ID", ""): slot.get("TIME_VALUE") for slot in root.iter("TIME_SLOT")}
-    tiers = {
-        found.get("TIER_ID", ""): list(found.iter("ALIGNABLE_ANNOTATION")) for found in root.iter("TIER")
-    }
-    filled = [name for name, annotations in tiers.items() if annotations]
-    if tier is None:
-        if len(filled) != 1:
-            names = ", ".join(filled) or "none"
-            raise StreamError(
-                f"annotations {path}: --tier must name one; tiers with annotations in time: {names}"
-            )
-        tier = filled[0]
-    if tier not in tiers:
-        raise StreamError(f"annotations {path}: no tier {tier!r}; there are {', '.join(tiers) or 'none'}")
-    segments = []
-    for annotation in tiers[tier]:
-        place = f"{path}, annotation {annotation.get('ANNOTATION_ID')}"
-        label = (annotation.findtext("ANNOTATION_VALUE") or "").strip()
-        ends = [times.get(annotation.get(f"TIME_SLOT_REF{i}", "")) for i in (1, 2)]
-        if None in ends:
-            raise StreamError(f"annotations {place}: it has no time; align it in ELAN")
-        if label:
-            start, end = (_number(value or "", place) / 1000 for value in ends)
-            segments.append(_segment(label, start, end, place))
-    return _in_order(segments, str(path))
+    return {video: in_order(segments, f"{path}, {video}") for video, segments in found.items()}
 
 
 def read_text(path: Path, rate: float) -> list[Segment]:
@@ -157,16 +98,14 @@ def read_text(path: Path, rate: float) -> list[Segment]:
     Raises:
         StreamError: it has none, or one that is no label.
     """
-    labels = [line.strip() for line in _text(path).splitlines() if line.strip()]
+    labels = [line.strip() for line in read_text_file(path).splitlines() if line.strip()]
     if not labels:
         raise StreamError(f"annotations {path}: no label in it")
-    segments: list[Segment] = []
-    start = 0
-    for i in range(1, len(labels) + 1):
-        if i == len(labels) or labels[i] != labels[start]:
-            segments.append(_segment(labels[start], start / rate, i / rate, f"{path}, line {start + 1}"))
-            start = i
-    return segments
+    runs = label_runs(np.array(labels, dtype=object))  # objects: not every label as wide as the longest
+    return [
+        checked_segment(labels[start], start / rate, end / rate, f"{path}, line {start + 1}")
+        for start, end in zip(*(edges.tolist() for edges in runs), strict=True)
+    ]
 
 
 def write_csv(annotations: Annotations, path: Path) -> None:
@@ -179,104 +118,8 @@ def write_csv(annotations: Annotations, path: Path) -> None:
     write_whole(path, text.getvalue())
 
 
-def write_elan(segments: list[Segment], path: Path, media: str, tier: str = "actions") -> None:
-    """An ELAN file of one tier; times are kept to the millisecond."""
-    slots, annotations = [], []
-    for i, segment in enumerate(segments):
-        for j, seconds in enumerate((segment.start, segment.end)):
-            time = round(1000 * seconds)
-            slots.append(f'<TIME_SLOT TIME_SLOT_ID="ts{2 * i + j + 1}" TIME_VALUE="{time}"/>')
-        value = segment.label.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        annotations.append(
-            f'<ANNOTATION><ALIGNABLE_ANNOTATION ANNOTATION_ID="a{i + 1}" TIME_SLOT_REF1="ts{2 * i + 1}" '
-            f'TIME_SLOT_REF2="ts{2 * i + 2}"><ANNOTATION_VALUE>{value}</ANNOTATION_VALUE>'
-            "</ALIGNABLE_ANNOTATION></ANNOTATION>"
-        )
-    lines = [
-        '<?xml version="1.0" encoding="UTF-8"?>',
-        '<ANNOTATION_DOCUMENT AUTHOR="" DATE="2000-01-01T00:00:00+00:00" FORMAT="3.0" VERSION="3.0">',
-        '<HEADER MEDIA_FILE="" TIME_UNITS="milliseconds">',
-        f'<MEDIA_DESCRIPTOR MEDIA_URL={quoteattr(media)} MIME_TYPE="video/mp4"/>',
-        "</HEADER>",
-        "<TIME_ORDER>", *slots, "</TIME_ORDER>",
-        f'<TIER LINGUISTIC_TYPE_REF="default-lt" TIER_ID={quoteattr(tier)}>', *annotations, "</TIER>",
-        '<LINGUISTIC_TYPE GRAPHIC_REFERENCES="false" LINGUISTIC_TYPE_ID="default-lt" TIME_ALIGNABLE="true"/>',
-        "</ANNOTATION_DOCUMENT>",
-    ]  # fmt: skip
-    write_whole(path, "\n".join(lines) + "\n")
-
-
 def write_whole(path: Path, text: str) -> None:
-    """Write a text file under a temporary name and rename it."""
+    """Write a text file, whole or not at all, in a folder that need not be there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
-
-
-def _text(path: Path) -> str:
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise StreamError(
-                f"annotations {path}: {path.stat().st_size} bytes; at most {_MOST_BYTES} are read"
-            )
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise StreamError(f"annotations {path}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise StreamError(f"annotations {path}: not text in UTF-8 (byte {error.start})") from error
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _video_name(name: str, place: str) -> str:
-    """`name` as a file name without ending: it becomes part of a path."""
-    stem = Path(name).stem if Path(name).suffix.lower() in (".mp4", ".mkv", ".mov", ".avi", ".webm") else name
-    plain = stem not in ("", ".", "..") and not set(stem) & set('/\\:\0"*?<>|') and stem.isprintable()
-    if not plain or len(stem) > _MOST_TEXT:
-        raise StreamError(f"annotations {place}: video {name[:50]!r}; give a plain file name")
-    return stem
-
-
-def _segment(label: str, start: str | float, end: str | float, place: str) -> Segment:
-    if not label or not label.isprintable() or len(label) > _MOST_TEXT:
-        raise StreamError(
-            f"annotations {place}: label {label[:50]!r}; give printable text of 1 to {_MOST_TEXT} characters"
-        )
-    first, last = (_number(value, place) for value in (start, end))
-    if not 0 <= first < last <= _MOST_SECONDS:
-        raise StreamError(
-            f"annotations {place}: {label} from {first:g} to {last:g} s; it must end after it starts, "
-            "at 0 s or later"
-        )
-    return Segment(label, first, last)
-
-
-def _number(value: str | float, place: str) -> float:
-    try:
-        number = float(value)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise StreamError(f"annotations {place}: time {str(value)[:50]!r}; give seconds as a number")
-    return number
-
-
-def _in_order(segments: list[Segment], place: str) -> list[Segment]:
-    """Sorted by time.
-
-    Raises:
-        StreamError: two overlap by more than a millisecond.
-    """
-    ordered: list[Segment] = []
-    for segment in sorted(segments, key=lambda s: (s.start, s.end)):
-        if ordered and segment.start < ordered[-1].end:
-            last = ordered[-1]
-            if last.end - segment.start > _TOUCHING or last.start >= segment.start:
-                raise StreamError(
-                    f"annotations {place}: {last.label} ({last.start:g} to {last.end:g} s) and "
-                    f"{segment.label} ({segment.start:g} to {segment.end:g} s) overlap; "
-                    "a frame has one action"
-                )
-            ordered[-1] = Segment(last.label, last.start, segment.start)
-        ordered.append(segment)
-    return ordered
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")

@@ -92,7 +92,7 @@ class FeatureSource:
 
     @cached_property
     def extractor(self) -> ExtractorSpec | None:
-        """What the features are, where `tools.extract` made them; None if nobody says.
+        """What the features are, where `actfusion-extract` made them; None if nobody says.
 
         Raises:
             StreamError: the description beside the features is damaged.

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from actfusion_stream.arguments import OneLineParser
+
 from ..evaluation.metrics import SegmentationScore, split_segments
 
 
@@ -64,9 +66,7 @@ def report(predicted: np.ndarray, true: np.ndarray) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneLineParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("segments", type=Path, help="what was seen: CSV with label, start, end (--segments)")
     parser.add_argument("labels", type=Path, help="what was done: one label a frame (--labels)")
     parser.add_argument(

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from actfusion_stream.engine.timeline import label_runs
+
 
 def repeat_current(observed: np.ndarray, length: int) -> np.ndarray:
     """Anticipate that the current action goes on.
@@ -75,11 +77,12 @@ class MarkovBaseline:
                 raise ValueError(
                     f"video {i} of {len(video)} labels: expected labels from 0 to {num_classes - 1}"
                 )
-            labels, lengths = _runs(video)
+            starts, ends = label_runs(video)
+            labels = video[starts]
             states = labels.copy()
             states[0] += num_classes
             np.add.at(transitions, (states, np.r_[labels[1:], num_classes]), 1)
-            for label, length in zip(labels, lengths, strict=True):
+            for label, length in zip(labels, ends - starts, strict=True):
                 durations[label].append(int(length))
             most_visits = np.maximum(most_visits, np.bincount(labels, minlength=num_classes))
         return cls(transitions, tuple(np.array(found, int) for found in durations), most_visits)
@@ -95,9 +98,10 @@ class MarkovBaseline:
             (length,) int.
         """
         num_classes = len(self.most_visits)
-        labels, lengths = _runs(observed)
+        starts, ends = label_runs(observed)
+        labels = observed[starts]
         visits = np.bincount(labels, minlength=num_classes)
-        current, elapsed = int(labels[-1]), int(lengths[-1])
+        current, elapsed = int(labels[-1]), int(ends[-1] - starts[-1])
         state = current + num_classes if len(labels) == 1 else current
         longer = self.durations[current][self.durations[current] > elapsed]
         position = float(longer.mean()) - elapsed if len(longer) else 0.0
@@ -119,9 +123,3 @@ class MarkovBaseline:
         counts[:-1][visits >= self.most_visits] = 0
         best = int(counts.argmax())
         return None if best == len(visits) or counts[best] == 0 else best
-
-
-def _runs(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Label and length of each run of equal labels."""
-    starts = np.flatnonzero(np.r_[True, labels[1:] != labels[:-1]])
-    return labels[starts], np.diff(np.r_[starts, len(labels)])

@@ -17,8 +17,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from actfusion_stream.engine.clock import FeatureClock
 from actfusion_stream.engine.predictor import Predictor
-from actfusion_stream.engine.stream import Horizon
+from actfusion_stream.engine.settings import Horizon
 from actfusion_stream.errors import StreamError
 from actfusion_stream.models.actfusion import ActFusion
 
@@ -166,8 +167,8 @@ def evaluate_model(
             if online:
                 rate, tick, horizon = online
                 steps = slice(None, None, preset.sample_rate)
-                period = preset.sample_rate / rate
-                replays.append(replay(predictor, features[:, steps], truth[steps], period, tick, horizon))
+                clock = FeatureClock(rate, preset.sample_rate)
+                replays.append(replay(predictor, features[:, steps], truth[steps], clock, tick, horizon))
             progress.advance(bar)
     return Results(
         {method: _with_average(score) for method, score in tas.items()},

@@ -8,6 +8,7 @@ labels of that part.
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 from dataclasses import dataclass
@@ -22,12 +23,11 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from actfusion_stream.engine.predictor import Predictor
+from actfusion_stream.engine.clock import FeatureClock
 from actfusion_stream.engine.timeline import Segment, Tick
-from actfusion_stream.errors import StreamError
-from actfusion_stream.kitchen.drawing import Kitchen, write_video
+from actfusion_stream.kitchen.cli import write_video
+from actfusion_stream.kitchen.drawing import Kitchen
 from actfusion_stream.kitchen.script import CLASS_NAMES, label_at, write_script
-from actfusion_stream.weights.checkpoint import load_checkpoint
 
 from .baselines import MarkovBaseline, repeat_current
 from .metrics import AnticipationScore, SegmentationScore, accuracy
@@ -88,6 +88,7 @@ def watch(task: tuple[int, Path | None, Path, float]) -> Watched:
         ticks = list(stream)
         final = stream.finish()
         features, times = stream.features()
+        engine = stream.engine
     last = Tick(float("inf"), float("inf"), final, ())  # what is left at the end is answered in hindsight
     said_by = [next(tick for tick in (*ticks, last) if tick.observed_until > time) for time in times]
     asked_again = [
@@ -96,19 +97,15 @@ def watch(task: tuple[int, Path | None, Path, float]) -> Watched:
     ]
     at = [np.array([time]) for time in times]
 
-    loaded = load_checkpoint(checkpoint)
-    spec = loaded.extractor_spec
-    if spec is None:
-        raise StreamError(
-            "it brings no extractor, so it cannot watch kitchens; give --data to score it on files"
-        )
-    predictor = Predictor(loaded.model(), loaded.median)
+    clock = FeatureClock.of(engine.extractor.spec)
+    predictor = engine.predictor()
     anticipated = {}
     for alpha in ALPHAS:
         # Only features whose whole window lies in the observed part: no frame of the future is looked at.
-        seen = max(1, int(np.sum(times + spec.lookahead < alpha * SECONDS)))
+        last_frame = (math.ceil(alpha * len(truth)) - 1) / float(RATE)
+        seen = max(1, clock.count(last_frame))
         prediction = predictor(features[:, :seen], 0, features.shape[1] - seen)
-        nearest = np.clip(np.round(frame_times / spec.period).astype(int), 0, features.shape[1] - 1)
+        nearest = np.clip(np.round(frame_times / clock.period).astype(int), 0, features.shape[1] - 1)
         anticipated[alpha] = prediction.labels[nearest]
     return Watched(
         truth=truth,

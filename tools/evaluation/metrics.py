@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from actfusion_stream.engine.timeline import label_runs
+
 F1_THRESHOLDS = (0.1, 0.25, 0.5)
 
 
@@ -38,10 +40,8 @@ def split_segments(labels: np.ndarray, background: Collection[Hashable] = ()) ->
         S segments. A segment ends where the next one starts; the last one ends at T - 1, not T, because the
         evaluation that all published numbers come from does so.
     """
-    if len(labels) == 0:
-        return LabelSegments([], np.zeros(0, int), np.zeros(0, int))
-    starts = np.flatnonzero(np.r_[True, labels[1:] != labels[:-1]])  # (S,)
-    ends = np.r_[starts[1:], len(labels) - 1]  # (S,)
+    starts, ends = label_runs(labels)  # (S,) each
+    ends = np.minimum(ends, len(labels) - 1)
     names = labels[starts].tolist()
     kept = [i for i, name in enumerate(names) if name not in background]
     return LabelSegments([names[i] for i in kept], starts[kept], ends[kept])

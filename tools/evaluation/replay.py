@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from actfusion_stream.engine.clock import FeatureClock
 from actfusion_stream.engine.predictor import Predictor
-from actfusion_stream.engine.stream import MEMORY_SECONDS, Horizon
+from actfusion_stream.engine.settings import MEMORY_SECONDS, Horizon
 
 from .metrics import SegmentationScore
 
@@ -50,7 +51,7 @@ def replay(
     predictor: Predictor,
     features: NDArray[np.float32],
     truth: Labels,
-    period: float,
+    clock: FeatureClock,
     tick: float,
     horizon: Horizon,
 ) -> Replay:
@@ -58,9 +59,9 @@ def replay(
 
     Args:
         predictor: with the model; it may be used for another video afterwards.
-        features: (C, N) float32, one every `period` seconds, the first at 0 s.
+        features: (C, N) float32.
         truth: (N,) true labels.
-        period: seconds per step.
+        clock: when the features are, and when they can be there.
         tick: seconds from one run of the model to the next.
         horizon: how far to anticipate.
     """
@@ -68,11 +69,12 @@ def replay(
     said: list[Labels] = []
     anticipated: list[Labels] = []
     steps = features.shape[1]
+    period = clock.period
     memory = max(1, round(MEMORY_SECONDS / period))
     seen, number = 0, 0
     while seen < steps:
         number += 1
-        before, seen = seen, min(steps, int(number * tick / period + 1e-9) + 1)
+        before, seen = seen, min(steps, clock.count(clock.start + number * tick))
         if seen == before:
             continue  # nothing new since the last tick
         first = max(0, seen - memory)

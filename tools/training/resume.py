@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 
+from actfusion_stream.files import replacing
+
 
 def save_whole(state: dict[str, Any], path: Path) -> None:
-    """`torch.save` under a temporary name, renamed when complete: a run killed here can still be resumed."""
-    partial = path.with_suffix(".part")
-    torch.save(state, partial)
-    partial.replace(path)
+    """`torch.save` into the place of `path` once complete: a run killed here can still be resumed."""
+    with replacing(path) as partial:
+        torch.save(state, partial)

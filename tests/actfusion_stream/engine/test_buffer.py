@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from actfusion_stream.engine.buffer import FeatureBuffer
 
 
-def features(first: int, count: int) -> np.ndarray:
+def features(first: int, count: int) -> torch.Tensor:
     """Features (count, 2) that hold their absolute index."""
-    index = np.arange(first, first + count, dtype=np.float32)
-    return np.stack([index, -index], axis=1)
+    index = torch.arange(first, first + count, dtype=torch.float32)
+    return torch.stack([index, -index], dim=1)
 
 
 def test_starts_empty() -> None:
@@ -56,5 +57,5 @@ def test_no_features_change_nothing() -> None:
 def test_observed_is_a_view_not_a_copy() -> None:
     buffer = FeatureBuffer(dim=2, capacity=1000)
     buffer.append(features(0, 1500))
-    assert np.shares_memory(buffer.observed(), buffer.observed())
-    assert buffer.observed().dtype == np.float32
+    assert buffer.observed().data_ptr() == buffer.observed().data_ptr()
+    assert buffer.observed().dtype == torch.float32

@@ -28,23 +28,29 @@ def features(model: ActFusion) -> np.ndarray:
 
 def test_noise_is_the_same_in_every_process_on_every_machine() -> None:
     expected = [[1.117622, -1.387125, -0.426572], [0.405616, -1.415916, 0.894769]]
-    np.testing.assert_allclose(KeyedNoise(2)(0, 0, 3), expected, atol=1e-6)
+    np.testing.assert_allclose(KeyedNoise(2, steps=1)(0, 3)[0], expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(("first", "count"), [(0, 1), (0, 64), (63, 2), (10, 200), (1000, 7)])
 def test_noise_belongs_to_the_absolute_index(first: int, count: int) -> None:
-    everything = KeyedNoise(5)(3, 0, 2000)
-    np.testing.assert_array_equal(KeyedNoise(5)(3, first, count), everything[:, first : first + count])
+    everything = KeyedNoise(5, steps=3)(0, 2000)
+    np.testing.assert_array_equal(
+        KeyedNoise(5, steps=3)(first, count), everything[:, :, first : first + count]
+    )
 
 
 def test_noise_differs_between_diffusion_steps_and_seeds() -> None:
-    noise = KeyedNoise(5)(0, 0, 100)
-    assert not np.any(noise == KeyedNoise(5)(1, 0, 100))
-    assert not np.any(noise == KeyedNoise(5, seed=1)(0, 0, 100))
+    first, second = KeyedNoise(5, steps=2)(0, 100)
+    assert not np.any(first == second)
+    assert not np.any(first == KeyedNoise(5, steps=1, seed=1)(0, 100)[0])
+
+
+def test_noise_of_a_step_does_not_depend_on_how_many_there_are() -> None:
+    np.testing.assert_array_equal(KeyedNoise(5, steps=8)(10, 90)[:3], KeyedNoise(5, steps=3)(10, 90))
 
 
 def test_noise_is_standard_normal() -> None:
-    noise = KeyedNoise(5)(2, 0, 20_000)
+    noise = KeyedNoise(5, steps=3)(0, 20_000)[2]
     assert noise.dtype == np.float32
     assert abs(noise.mean()) < 0.01
     assert abs(noise.std() - 1) < 0.01
@@ -52,11 +58,11 @@ def test_noise_is_standard_normal() -> None:
 
 
 def test_forgotten_noise_comes_out_the_same_again() -> None:
-    noise = KeyedNoise(5)
-    before = noise(0, 0, 300)
+    noise = KeyedNoise(5, steps=2)
+    before = noise(0, 300)
     noise.forget_before(290)
-    np.testing.assert_array_equal(noise(0, 290, 10), before[:, 290:])
-    np.testing.assert_array_equal(noise(0, 0, 300), before)
+    np.testing.assert_array_equal(noise(290, 10), before[:, :, 290:])
+    np.testing.assert_array_equal(noise(0, 300), before)
 
 
 # Prediction
@@ -64,12 +70,12 @@ def test_forgotten_noise_comes_out_the_same_again() -> None:
 
 def test_the_model_sees_the_prefix_and_a_masked_future(model: ActFusion, features: np.ndarray) -> None:
     first, observed, future = 100, 40, 20
-    noise = KeyedNoise(model.config.num_classes)
-    drawn = [noise(step, first, observed + future) for step in range(model.config.sampling_steps)]
+    config = model.config
+    drawn = KeyedNoise(config.num_classes, config.sampling_steps)(first, observed + future)
     padded = torch.full((1, model.config.feature_dim, observed + future), 1e9)  # the future may hold anything
     padded[0, :, :observed] = torch.from_numpy(features[:, :observed])
     visible = torch.arange(observed + future)[None] < observed
-    expected = model.sample(padded, visible, torch.from_numpy(np.stack(drawn)[:, None]))[0].numpy()
+    expected = model.sample(padded, visible, torch.from_numpy(drawn[:, None]))[0].numpy()
 
     prediction = Predictor(model)(features[:, :observed], first, future)
     np.testing.assert_array_equal(prediction.labels, expected.argmax(axis=0))

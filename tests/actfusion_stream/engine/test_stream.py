@@ -13,7 +13,8 @@ import pytest
 from sample_videos import make_video
 
 from actfusion_stream.engine.predictor import Predictor
-from actfusion_stream.engine.stream import Horizon, Stream, open_stream
+from actfusion_stream.engine.settings import Horizon
+from actfusion_stream.engine.stream import Stream, open_stream
 from actfusion_stream.engine.time_grid import TimeGrid
 from actfusion_stream.engine.timeline import Segment, Tick
 from actfusion_stream.errors import StreamError
@@ -277,7 +278,7 @@ def test_streaming_gives_the_features_of_the_whole_video_at_once(moving: Path, t
         ]
     centres = np.arange(0, len(pictures), spec.stride)[:, None]
     windows = (centres + np.arange(-spec.before, spec.after + 1)).clip(0, len(pictures) - 1)
-    at_once = extractor(np.stack(pictures)[windows]).T
+    at_once = extractor(np.stack(pictures)[windows]).T.numpy()
     for tick in (0.04, 0.3, 1.0, 60.0):
         _, _, stream = run(moving, tiny_checkpoint, tick=tick)
         features, times = stream.features()

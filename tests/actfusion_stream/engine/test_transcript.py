@@ -5,21 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from actfusion_stream.engine.clock import FeatureClock
 from actfusion_stream.engine.timeline import segments_from_labels
 from actfusion_stream.engine.transcript import Transcript
 
 NAMES = ("a", "b", "c")
 
 
-def edge(feature: int) -> float:
-    return max(0.0, feature - 0.5)
+CLOCK = FeatureClock(rate=1.0)
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_segments_are_those_of_all_labels_at_once(seed: int) -> None:
     rng = np.random.default_rng(seed)
     memory = int(rng.integers(1, 12))
-    transcript = Transcript(NAMES, edge)
+    transcript = Transcript(NAMES, CLOCK)
     labels, confidences = np.zeros(0, np.int64), np.zeros(0, np.float32)
     before: tuple[object, ...] = ()
     end = 0
@@ -30,7 +30,7 @@ def test_segments_are_those_of_all_labels_at_once(seed: int) -> None:
         sure = rng.random(end - first).astype(np.float32)
         labels, confidences = np.r_[labels[:first], said], np.r_[confidences[:first], sure]
         transcript.update(first, said, sure)
-        edges = np.array([edge(i) for i in range(end + 1)]).clip(max=end - 1)
+        edges = np.array([max(0.0, i - 0.5) for i in range(end + 1)]).clip(max=end - 1)
         expected = segments_from_labels(labels, confidences, edges, NAMES)
         found = transcript.segments(end - 1)
         assert [(s.label, s.start, s.end) for s in found] == [(s.label, s.start, s.end) for s in expected]
@@ -41,17 +41,17 @@ def test_segments_are_those_of_all_labels_at_once(seed: int) -> None:
 
 
 def test_nothing_was_said() -> None:
-    assert Transcript(NAMES, edge).segments(5.0) == ()
+    assert Transcript(NAMES, CLOCK).segments(5.0) == ()
 
 
 def test_the_last_segment_is_stretched() -> None:
-    transcript = Transcript(NAMES, edge)
+    transcript = Transcript(NAMES, CLOCK)
     transcript.update(0, np.array([0, 1]), np.ones(2, np.float32))
     assert transcript.segments(9.0, end=9.0)[-1].end == 9.0
 
 
 def test_what_has_settled_cannot_be_said_again() -> None:
-    transcript = Transcript(NAMES, edge)
+    transcript = Transcript(NAMES, CLOCK)
     transcript.update(0, np.array([0, 1, 2]), np.ones(3, np.float32))
     transcript.update(2, np.array([1]), np.ones(1, np.float32))
     with pytest.raises(ValueError, match="features from 1 on, but 2 to 3 are open"):

@@ -5,16 +5,17 @@ from __future__ import annotations
 import resource
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sample_videos import make_video, packets, ramp
+from sinks_of_tests import beginning, end
 
 from actfusion_stream.engine.timeline import Segment, Tick
 from actfusion_stream.errors import StreamError
-from actfusion_stream.sinks.annotated_video import Exporter
-from actfusion_stream.sinks.video import VideoWriter
+from actfusion_stream.sinks.annotated_video import AnnotatedVideo
 from actfusion_stream.sources.frames import Frame, SourceInfo
 from actfusion_stream.sources.source import open_source
 from actfusion_stream.views.overlay import Overlay
@@ -28,8 +29,18 @@ def frame(index: int, size: tuple[int, int] = (240, 320)) -> Frame:
     return Frame(index / 10, noise, index, 0.0)
 
 
-def exporter(path: Path) -> Exporter:
-    return Exporter(VideoWriter(path, None, INFO), Overlay(("cut", "mix")))
+@contextmanager
+def annotated(
+    path: Path, source: Path | None = None, info: SourceInfo = INFO, *, interrupted: bool = False
+) -> Iterator[AnnotatedVideo]:
+    """A video between its beginning and its end; closed, as a run would close it, whatever happens."""
+    video = AnnotatedVideo(path, source)
+    video.start(beginning(info))
+    try:
+        yield video
+        video.finish((), end(interrupted=interrupted))
+    finally:
+        video.close()
 
 
 def exporter_threads() -> list[threading.Thread]:
@@ -46,9 +57,9 @@ def small_disk() -> Iterator[None]:
 
 
 def test_every_frame_is_written_in_its_time(tmp_path: Path) -> None:
-    with exporter(tmp_path / "out.mp4") as video:
+    with annotated(tmp_path / "out.mp4") as video:
         for index in range(25):  # more than wait for the encoder at once
-            video.add(frame(index), TICK if index >= 5 else None)
+            video.frame(frame(index), TICK if index >= 5 else None)
     times = [
         round(float(packet.pts * packet.time_base), 3) for packet in packets(tmp_path / "out.mp4", "video")
     ]
@@ -58,9 +69,9 @@ def test_every_frame_is_written_in_its_time(tmp_path: Path) -> None:
 
 def test_each_frame_is_drawn_with_the_tick_that_it_came_with(tmp_path: Path) -> None:
     grey = np.full((240, 320, 3), 90, np.uint8)
-    with exporter(tmp_path / "out.mp4") as video:
-        video.add(Frame(0.0, grey, 0, 0.0), None)
-        video.add(Frame(0.5, grey, 1, 0.0), TICK)
+    with annotated(tmp_path / "out.mp4") as video:
+        video.frame(Frame(0.0, grey, 0, 0.0), None)
+        video.frame(Frame(0.5, grey, 1, 0.0), TICK)
     overlay = Overlay(("cut", "mix"))
     without, drawn = overlay.draw(grey, 0.0, None).astype(int), overlay.draw(grey, 0.5, TICK).astype(int)
     with open_source(tmp_path / "out.mp4") as source:
@@ -75,9 +86,9 @@ def test_each_frame_is_drawn_with_the_tick_that_it_came_with(tmp_path: Path) -> 
 @pytest.mark.parametrize("frames", [1, 3, 60])
 def test_an_error_of_the_encoder_comes_out_and_nothing_is_left(tmp_path: Path, frames: int) -> None:
     def fill() -> None:
-        with exporter(tmp_path / "out.mp4") as video:
+        with annotated(tmp_path / "out.mp4") as video:
             for index in range(frames):
-                video.add(frame(index, size=(100, 100)), None)
+                video.frame(frame(index, size=(100, 100)), None)
 
     with pytest.raises(ValueError, match=r"image of shape \(100, 100, 3\), expected \(240, 320, 3\)"):
         fill()
@@ -87,9 +98,9 @@ def test_an_error_of_the_encoder_comes_out_and_nothing_is_left(tmp_path: Path, f
 
 def test_a_full_disk_comes_out_while_frames_still_wait(tmp_path: Path, small_disk: None) -> None:
     def fill() -> None:
-        with exporter(tmp_path / "out.mp4") as video:
+        with annotated(tmp_path / "out.mp4") as video:
             for index in range(200):
-                video.add(frame(index), None)
+                video.frame(frame(index), None)
 
     with pytest.raises(StreamError, match=r"out\.mp4: cannot be written \(File too large\)$"):
         fill()
@@ -99,9 +110,9 @@ def test_a_full_disk_comes_out_while_frames_still_wait(tmp_path: Path, small_dis
 
 def test_a_disk_that_is_full_only_at_the_end_comes_out_too(tmp_path: Path, small_disk: None) -> None:
     def fill() -> None:
-        with exporter(tmp_path / "out.mp4") as video:
+        with annotated(tmp_path / "out.mp4") as video:
             for index in range(8):  # the encoder holds them back until it is closed
-                video.add(frame(index), None)
+                video.frame(frame(index), None)
 
     with pytest.raises(StreamError, match=r"out\.mp4: cannot be written \(File too large\)$"):
         fill()
@@ -110,10 +121,9 @@ def test_a_disk_that_is_full_only_at_the_end_comes_out_too(tmp_path: Path, small
 
 def test_a_full_disk_on_stopping_comes_out_too(tmp_path: Path, small_disk: None) -> None:
     def fill() -> None:
-        with exporter(tmp_path / "out.mp4") as video:
+        with annotated(tmp_path / "out.mp4", interrupted=True) as video:
             for index in range(8):
-                video.add(frame(index), None)
-            video.stop()
+                video.frame(frame(index), None)
 
     with pytest.raises(StreamError, match=r"out\.mp4: cannot be written \(File too large\)$"):
         fill()
@@ -121,17 +131,29 @@ def test_a_full_disk_on_stopping_comes_out_too(tmp_path: Path, small_disk: None)
 
 
 @pytest.mark.parametrize("error", [RuntimeError("the model failed"), StreamError("the source failed")])
-def test_another_error_leaves_nothing(tmp_path: Path, error: Exception) -> None:
+def test_another_error_leaves_what_was_written(tmp_path: Path, error: Exception) -> None:
     def run() -> None:
-        with exporter(tmp_path / "out.mp4") as video:
+        with annotated(tmp_path / "out.mp4") as video:
             for index in range(20):
-                video.add(frame(index), None)
+                video.frame(frame(index), None)
             raise error
 
     with pytest.raises(type(error), match="failed"):
         run()
-    assert list(tmp_path.iterdir()) == []
+    assert len(packets(tmp_path / "out.mp4", "video")) == 20
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
     assert exporter_threads() == []
+
+
+def test_a_frame_that_cannot_be_drawn_leaves_what_came_before(tmp_path: Path) -> None:
+    def run() -> None:
+        with annotated(tmp_path / "out.mp4") as video:
+            for index in range(20):
+                video.frame(frame(index, size=(240, 320) if index < 5 else (100, 100)), None)
+
+    with pytest.raises(ValueError, match="image of shape"):
+        run()
+    assert len(packets(tmp_path / "out.mp4", "video")) == 5
 
 
 # Stopping early
@@ -139,14 +161,14 @@ def test_another_error_leaves_nothing(tmp_path: Path, error: Exception) -> None:
 
 def test_stopping_leaves_a_whole_video_whose_sound_ends_with_the_picture(tmp_path: Path) -> None:
     source = make_video(tmp_path / "in.mp4", times=ramp(40), sound="aac")
-    with open_source(source) as frames:
-        writer = VideoWriter(tmp_path / "out.mp4", source, frames.info)
-        with Exporter(writer, Overlay(("cut", "mix"))) as video:
-            for shown in frames:
-                video.add(shown, None)
-                if shown.index == 14:
-                    break
-            video.stop()
+    with (
+        open_source(source) as frames,
+        annotated(tmp_path / "out.mp4", source, frames.info, interrupted=True) as video,
+    ):
+        for shown in frames:
+            video.frame(shown, None)
+            if shown.index == 14:
+                break
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "out.mp4"]
     assert len(packets(tmp_path / "out.mp4", "video")) == 15
     last = packets(tmp_path / "out.mp4", "audio")[-1]
@@ -155,9 +177,9 @@ def test_stopping_leaves_a_whole_video_whose_sound_ends_with_the_picture(tmp_pat
 
 def test_ctrl_c_leaves_a_whole_video(tmp_path: Path) -> None:
     def run() -> None:
-        with exporter(tmp_path / "out.mp4") as video:
+        with annotated(tmp_path / "out.mp4") as video:
             for index in range(5):
-                video.add(frame(index), None)
+                video.frame(frame(index), None)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -166,8 +188,7 @@ def test_ctrl_c_leaves_a_whole_video(tmp_path: Path) -> None:
 
 
 def test_without_a_frame_there_is_no_video(tmp_path: Path) -> None:
-    with exporter(tmp_path / "out.mp4"):
-        pass
-    with exporter(tmp_path / "out.mp4") as video:
-        video.stop()
+    for interrupted in (False, True):
+        with annotated(tmp_path / "out.mp4", interrupted=interrupted):
+            pass
     assert list(tmp_path.iterdir()) == []

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import resource
 import types
 from fractions import Fraction
@@ -14,22 +12,12 @@ import numpy as np
 import pytest
 from sample_videos import BEEP, beep_starts, grey_level, make_video, packets, ramp, shared_clips
 
-from actfusion_stream.engine.timeline import Segment, Tick
 from actfusion_stream.errors import StreamError
 from actfusion_stream.sinks import video as writers
-from actfusion_stream.sinks.video import (
-    EventWriter,
-    VideoWriter,
-    check_output,
-    check_video_output,
-    write_segments,
-)
+from actfusion_stream.sinks.video import VideoWriter
 from actfusion_stream.sources.frames import SourceInfo
 from actfusion_stream.sources.source import open_source
 
-PAST = (Segment("cut_tomato", 0.0, 4.0, 0.91234), Segment("pour_oil", 4.0, 6.40049, 0.5))
-FUTURE = (Segment("pour_oil", 6.4, 8.0, 0.7), Segment("mix", 8.0, 9.6, 1 / 3))
-TICK = Tick(7.0, 6.4, PAST, FUTURE, {"decode": 1.26, "total": 20.0})
 CAMERA = SourceInfo("camera 0", 64, 48, None, 30.0, live=True, has_audio=False)
 
 
@@ -342,141 +330,3 @@ def test_sound_that_cannot_be_read_to_the_end_does_not_stop_the_picture(tmp_path
     writer = copy(tmp_path / "cut.mkv", tmp_path / "out.mp4")
     assert 10 < writer.frames < 60
     assert float(payload(tmp_path / "out.mp4")[-1][0]) == pytest.approx(writer.frames / 10, abs=0.3)
-
-
-# Where it may be written
-
-
-@pytest.mark.parametrize(
-    ("target", "message"),
-    [
-        ("out.avi", "ends in .avi; an annotated video can be .mp4, .mov, .mkv"),
-        ("out", "has no suffix; an annotated video can be .mp4, .mov, .mkv"),
-        ("folder.mp4", "is a folder; give the name of a file in it"),
-        ("gone/out.mp4", "there is no folder {tmp}/gone; create it first"),
-        ("in.mp4", "is the input itself; give the output another name"),
-        ("link.mp4", "is the input itself; give the output another name"),
-        ("pipe.mp4", "is not a regular file, so it cannot be replaced by one"),
-    ],
-)
-def test_a_bad_target_is_refused_before_any_work(tmp_path: Path, target: str, message: str) -> None:
-    source = make_video(tmp_path / "in.mp4")
-    (tmp_path / "folder.mp4").mkdir()
-    (tmp_path / "link.mp4").symlink_to(source)
-    os.mkfifo(tmp_path / "pipe.mp4")
-    before = sorted(tmp_path.iterdir())
-    with open_source(source) as video, pytest.raises(StreamError) as error:
-        VideoWriter(tmp_path / target, source, video.info)
-    assert str(error.value) == f"{tmp_path / target}: {message.format(tmp=tmp_path)}"
-    assert sorted(tmp_path.iterdir()) == before
-
-
-def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
-    folder = Path("/proc")  # even for root
-    if not folder.is_dir():
-        pytest.skip("needs a folder that nobody may write in")
-    with pytest.raises(StreamError, match=r"^/proc/out\.mp4: cannot write in the folder /proc \("):
-        check_video_output(folder / "out.mp4")
-
-
-def test_a_good_target_is_returned_and_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "old.csv").write_text("old")
-    assert check_output(str(tmp_path / "old.csv"), source=0) == tmp_path / "old.csv"
-    assert check_video_output(tmp_path / "NEW.MP4") == tmp_path / "NEW.MP4"
-    assert (tmp_path / "old.csv").read_text() == "old"
-    assert [path.name for path in tmp_path.iterdir()] == ["old.csv"]
-
-
-# Events
-
-
-def test_a_tick_is_one_line_of_json(tmp_path: Path) -> None:
-    with EventWriter(tmp_path / "events.jsonl") as events:
-        events.tick(TICK)
-    assert (tmp_path / "events.jsonl").read_text() == (
-        '{"type": "tick", "seen_until": 7.0, "observed_until": 6.4, '
-        '"current": {"label": "pour_oil", "confidence": 0.5, "since": 4.0}, '
-        '"past": [{"label": "cut_tomato", "start": 0.0, "end": 4.0, "confidence": 0.912}, '
-        '{"label": "pour_oil", "start": 4.0, "end": 6.4, "confidence": 0.5}], '
-        '"future": [{"label": "pour_oil", "start": 6.4, "end": 8.0, "confidence": 0.7}, '
-        '{"label": "mix", "start": 8.0, "end": 9.6, "confidence": 0.333}], '
-        '"latency_ms": {"decode": 1.3, "total": 20.0}}\n'
-    )
-
-
-def test_every_line_can_be_read_as_soon_as_it_is_written(tmp_path: Path) -> None:
-    events = EventWriter(str(tmp_path / "events.jsonl"))
-    for count in range(1, 4):
-        events.tick(TICK)
-        lines = (tmp_path / "events.jsonl").read_text().splitlines()
-        assert [json.loads(line)["type"] for line in lines] == ["tick"] * count
-    events.summary({"frames": 300, "ticks": 3, "warning": None})
-    events.close()
-    last = (tmp_path / "events.jsonl").read_text().splitlines()[-1]
-    assert last == '{"type": "summary", "frames": 300, "ticks": 3, "warning": null}'
-
-
-def test_a_dash_means_standard_output(capsys, tmp_path: Path) -> None:
-    with EventWriter("-") as events:
-        events.summary({"ticks": 0})
-    assert capsys.readouterr().out == '{"type": "summary", "ticks": 0}\n'
-    print("still open")
-    assert capsys.readouterr().out == "still open\n"
-
-
-@pytest.mark.parametrize(
-    ("target", "message"),
-    [
-        ("folder", "{target}: is a folder; give the name of a file in it"),
-        ("gone/events.jsonl", "{target}: there is no folder {tmp}/gone; create it first"),
-        ("in.mp4", "{target}: is the input itself; give the output another name"),
-    ],
-)
-def test_a_log_that_cannot_be_opened_is_said_at_once(tmp_path: Path, target: str, message: str) -> None:
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "in.mp4").write_text("a video")
-    with pytest.raises(StreamError) as error:
-        EventWriter(tmp_path / target, source=tmp_path / "in.mp4")
-    assert str(error.value) == message.format(target=tmp_path / target, tmp=tmp_path)
-    assert (tmp_path / "in.mp4").read_text() == "a video"
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_log_on_a_full_disk_is_one_line() -> None:
-    with (
-        pytest.raises(StreamError, match=r"^/dev/full: cannot be written \(No space left on device\)$"),
-        EventWriter("/dev/full") as events,
-    ):
-        events.tick(TICK)
-
-
-# Segments
-
-
-def test_segments_are_a_table(tmp_path: Path) -> None:
-    write_segments(tmp_path / "segments.csv", [*PAST, Segment('say "hi", wave', 6.4, 7.0, 1.0)])
-    assert (tmp_path / "segments.csv").read_text() == (
-        "label,start,end,confidence\n"
-        "cut_tomato,0.0,4.0,0.912\n"
-        "pour_oil,4.0,6.4,0.5\n"
-        '"say ""hi"", wave",6.4,7.0,1.0\n'
-    )
-
-
-def test_a_table_that_fails_leaves_the_old_one(tmp_path: Path) -> None:
-    target = tmp_path / "segments.csv"
-    target.write_text("yesterday's")
-
-    def interrupted():
-        yield PAST[0]
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        write_segments(target, interrupted())
-    assert target.read_text() == "yesterday's"
-    assert list(tmp_path.iterdir()) == [target]
-
-
-def test_a_table_without_a_folder_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(StreamError, match=r"segments\.csv: cannot be written \(No such file or directory\)$"):
-        write_segments(tmp_path / "gone" / "segments.csv", PAST)

@@ -26,7 +26,7 @@ from actfusion_stream.sources.frames import Frame
 from actfusion_stream.sources.live import LiveReader
 from actfusion_stream.sources.network import NetworkConnection, redacted
 from actfusion_stream.sources.source import Source, open_source
-from actfusion_stream.tools.faults import SYSTEM_PYTHON, free_port, serves_rtsp
+from actfusion_stream.tools.robustness.servers import SYSTEM_PYTHON, free_port, serves_rtsp
 
 Opened = TypeVar("Opened")
 SERVER = Path(__file__).resolve().parents[3] / "tools/robustness/serve_stream.py"

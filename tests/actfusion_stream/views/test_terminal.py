@@ -1,65 +1,19 @@
-"""The terminal view, read as text from a recorded console; and the plain one, as a log keeps it."""
+"""The terminal view, read as text from a recorded console."""
 
-import errno
-import io
 import re
-from collections import Counter
+from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rich.console import Console
+from sample_moment import CAMERA, CLASSES, FILE, FUTURE, NOTE, PAST, TICK, console, stats, written
 
-from actfusion_stream.engine.stats import PREDICTION, Stats
 from actfusion_stream.engine.timeline import Segment, Tick
 from actfusion_stream.sources.frames import SourceInfo
-from actfusion_stream.views.terminal import (
-    DetachableView,
-    PlainView,
-    SilentView,
-    TerminalView,
-    open_view,
-    print_summary,
-)
+from actfusion_stream.views.terminal import TerminalView
 
-CLASSES = ["background", "cut_tomato", "peel_cucumber", "place_cucumber_into_bowl", "serve_salad_onto_plate"]
-PAST = (
-    Segment("background", 0, 4, 0.9),
-    Segment("peel_cucumber", 4, 20, 0.95),
-    Segment("cut_tomato", 20, 40, 0.86),
-)
-FUTURE = (
-    Segment("cut_tomato", 40, 43, 0.7),
-    Segment("place_cucumber_into_bowl", 43, 48, 0.64),
-    Segment("serve_salad_onto_plate", 48, 118, 0.52),
-)
-TICK = Tick(seen_until=40.5, observed_until=40.0, past=PAST, future=FUTURE)
-FILE = SourceInfo("kitchen.mp4", 320, 240, 90.0, 15.0, live=False, has_audio=True)
-CAMERA = SourceInfo("camera 0", 640, 480, None, 30.0, live=True, has_audio=False)
 HATCH = "\N{BOX DRAWINGS LIGHT DIAGONAL UPPER RIGHT TO LOWER LEFT}"
-NOTE = "demo model: labels here mean nothing"
-
-
-def console(width: int = 80, height: int = 24, terminal: bool = True) -> Console:
-    return Console(
-        file=io.StringIO(),
-        width=width,
-        height=height,
-        force_terminal=terminal,
-        color_system="truecolor" if terminal else None,
-    )
-
-
-def written(to: Console) -> str:
-    assert isinstance(to.file, io.StringIO)
-    return to.file.getvalue()
-
-
-def stats(dropped: int = 3) -> Stats:
-    drops = Counter({"stale": dropped, "ticks skipped": 2})
-    counted = Stats(frames=1350, features=675, ticks=90, drops=drops, seen_until=41.0)
-    counted.started -= 20.5
-    for milliseconds in (30.0, 33.0, 40.0):
-        counted.add_latency(PREDICTION, milliseconds)
-    return counted
 
 
 def view(
@@ -190,94 +144,26 @@ def test_refreshes_at_most_eight_times_a_second() -> None:
         assert len(written(drawn)) < before + 20_000
 
 
-def test_the_plain_view_is_a_readable_log() -> None:
-    log = console(terminal=False)
-    counted = stats(dropped=0)
-    with PlainView(FILE, counted, NOTE, log) as shown:
-        shown.update(None, 0.0)
-        shown.update(Tick(2, 2, PAST[:1], ()), 2.0)
-        for time in (29.9, 30.1, 41.0, 41.1, 60.0, 60.1):
-            shown.update(TICK, time)
-    assert written(log).splitlines() == [
-        "kitchen.mp4: 320x240, 15 fps",
-        "demo model: labels here mean nothing",
-        "0:02  background, 90 % sure",
-        "0:29  cut tomato, 86 % sure; next place cucumber into bowl in 14 s",
-        "0:30 of 1:30  2.0x real time, 0 frames dropped",
-        "1:00 of 1:30  2.0x real time, 0 frames dropped",
-    ]
+@given(st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=60), st.integers(0, 100))
+@settings(max_examples=50, deadline=None)
+def test_no_label_overruns_the_terminal(label: str, width: int) -> None:
+    """Wide letters, emoji, marks that combine, right-to-left: whatever a checkpoint may name its classes."""
+    tick = Tick(41, 40.5, (Segment(label, 0, 41, 0.9),), (Segment(label * 2, 41, 60, 0.5),))
+    shown = TerminalView(FILE, [label, label * 2], stats(), label, console(width, 24))
+    shown.update(tick, 41.0)
+    lines = shown.render(width, 23)
+    assert len(lines) <= 23
+    assert max(line.cell_len for line in lines) <= width
 
 
-def test_the_display_is_chosen_by_where_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:
-    counted = stats()
-
-    def chosen(display: str, stdout_taken: bool = False) -> type:
-        view = open_view(display, FILE, CLASSES, counted, stdout_taken=stdout_taken)
-        return type(view.view if isinstance(view, DetachableView) else view)
-
-    assert chosen("auto") is PlainView  # pytest's stdout is no terminal
-    assert chosen("none") is SilentView
-    assert chosen("terminal") is TerminalView
-    monkeypatch.setenv("FORCE_COLOR", "1")  # rich then takes any output for a terminal
-    assert chosen("auto") is TerminalView
-    assert chosen("auto", stdout_taken=True) is PlainView
+def test_the_name_of_a_file_is_harmless() -> None:
+    info = replace(FILE, name="k\udce4se\n\x1b[2J.mp4")
+    assert view(info=info)[0].startswith(" k?se??[2J.mp4  320x240, 15 fps")
 
 
-def test_a_terminal_that_goes_away_is_noticed_and_left_alone() -> None:
-    class Gone(SilentView):
-        asked = 0
-
-        def update(self, tick: Tick | None, time: float) -> None:
-            self.asked += 1
-            raise OSError(errno.EIO, "Input/output error")
-
-    gone = Gone()
-    with DetachableView(gone) as shown:
-        for _ in range(3):
-            shown.update(None, 0.0)
-    assert shown.lost
-    assert gone.asked == 1
-
-
-def test_data_on_standard_output_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    with open_view("auto", FILE, CLASSES, stats(), stdout_taken=True) as shown:
-        shown.update(TICK, 41.0)
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert "cut tomato" in captured.err
-
-
-def test_the_silent_view_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
-    with open_view("none", FILE, CLASSES, stats()) as shown:
-        shown.update(TICK, 41.0)
-    assert capsys.readouterr() == ("", "")
-
-
-def test_the_summary() -> None:
-    printed = console(terminal=False)
-    print_summary(printed, CLASSES, PAST, stats(dropped=0), {"annotated video": "out/annotated.mp4"})
-    lines = written(printed).splitlines()
-    assert lines[1].split() == ["▌", "0:00", "4.0", "s", "90", "%", "background"]
-    assert lines[3].split() == ["▌", "0:20", "20.0", "s", "86", "%", "cut", "tomato"]
-    assert lines[-4] == "0:41 of video in 0:20 (2.0x real time), 3 segments, 0 frames dropped"
-    assert lines[-3] == "left out: ticks skipped 2"
-    assert lines[-2].startswith("ms at p50/p95/p99: feature 0/0/0, prediction ")
-    assert lines[-1] == "annotated video: out/annotated.mp4"
-
-
-def test_the_summary_of_an_hour_stays_compact() -> None:
-    printed = console(terminal=False)
-    many = [Segment(CLASSES[i % 5], 5.0 * i, 5.0 * i + 5, 0.9) for i in range(720)]
-    print_summary(printed, CLASSES, many, stats(), {})
-    lines = written(printed).splitlines()
-    assert "... 680 earlier segments" in lines
-    assert len(lines) == 46  # with the frames dropped, and the latencies
-
-
-def test_what_was_left_out_is_told_by_its_cause() -> None:
-    late = stats(dropped=0)
-    late.drops.update({"ticks skipped": 1, "stale": 2})
-    late.gaps = 1
-    printed = console(terminal=False)
-    print_summary(printed, CLASSES, PAST, late, {})
-    assert "left out: stale 2, ticks skipped 3, gaps 1" in written(printed).splitlines()
+def test_an_error_beside_the_view_leaves_the_last_view_and_the_cursor() -> None:
+    drawn = console()
+    with pytest.raises(RuntimeError), TerminalView(FILE, CLASSES, stats(), NOTE, drawn):
+        raise RuntimeError
+    assert NOTE in written(drawn).split("\x1b[2K")[-1]
+    assert written(drawn).endswith("\x1b[?25h")

@@ -5,7 +5,16 @@ from itertools import pairwise
 import pytest
 
 from actfusion_stream.engine.timeline import Segment
-from actfusion_stream.views.wording import clock, countdown, percent, spoken, timeline_window
+from actfusion_stream.sources.frames import SourceInfo
+from actfusion_stream.views.wording import (
+    clock,
+    countdown,
+    percent,
+    picture,
+    printable,
+    spoken,
+    timeline_window,
+)
 
 
 def test_labels_are_shown_with_spaces() -> None:
@@ -63,3 +72,25 @@ def test_the_window_shows_what_overlaps_it() -> None:
     assert window.in_sight(segments, now=100.0) == segments[1:-1]
     assert window.in_sight(segments, now=500.0) == []
     assert window.in_sight((), now=5.0) == ()
+
+
+@pytest.mark.parametrize(("rate", "shown"), [(29.97003, "640x480, 29.97 fps"), (None, "640x480")])
+def test_what_the_pictures_of_a_source_are(rate: float | None, shown: str) -> None:
+    assert picture(SourceInfo("camera 0", 640, 480, None, rate, live=True, has_audio=False)) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("käse.mp4", "käse.mp4"),
+        ("a\nb\x1b[2Jc", "a?b?[2Jc"),
+        ("k\udce4se", "k?se"),  # a name that is no UTF-8, as Python spells it
+    ],
+)
+def test_a_name_is_harmless_on_a_terminal(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+def test_letters_that_an_encoding_lacks_are_left_out() -> None:
+    assert printable("käse 切", "ascii") == "k?se ?"
+    assert printable("käse 切", "latin-1") == "käse ?"

@@ -1,4 +1,4 @@
-"""`tools.evaluate` on a dataset: the published metrics, a model beside its baselines, and refusals."""
+"""`actfusion-evaluate` on a dataset: the published metrics, a model beside its baselines, and refusals."""
 
 from __future__ import annotations
 
@@ -182,7 +182,8 @@ def test_what_does_not_fit_is_said_in_one_line(
     dataset: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model, data = ("--checkpoint", str(checkpoint)), ("--data", str(dataset))
-    assert "not trained by tools.train" in refusal(capsys, *data, "--checkpoint", str(bundled_checkpoint()))
+    bundled = ("--checkpoint", str(bundled_checkpoint()))
+    assert "not trained by actfusion-train, nor converted by" in refusal(capsys, *bundled, *data)
     assert "split 7: no" in refusal(capsys, *model, *data, "--split", "7")
     assert "no such file" in refusal(capsys, *data, "--checkpoint", str(tmp_path / "none.safetensors"))
     assert "mapping" in refusal(capsys, *model, "--data", str(tmp_path))

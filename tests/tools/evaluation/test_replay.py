@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from actfusion_stream.engine.clock import FeatureClock
 from actfusion_stream.engine.predictor import Predictor
-from actfusion_stream.engine.stream import Horizon
+from actfusion_stream.engine.settings import Horizon
 from actfusion_stream.models.actfusion import ActFusion, ActFusionConfig
 from actfusion_stream.tools.evaluation.replay import Replay, flicker, replay, said_after, score_replays
 
@@ -82,13 +83,13 @@ def test_a_replay_knows_nothing_of_the_future() -> None:
     def run(until: int) -> Replay:
         changed = features.copy()
         changed[:, until:] = 9.0
-        return replay(Predictor(model), changed, truth, 0.5, 1.0, Horizon(ratio=0.5))
+        return replay(Predictor(model), changed, truth, FeatureClock(2.0), 1.0, Horizon(ratio=0.5))
 
     whole = run(24)
     assert [len(said) for said in whole.said] == [3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 24]
     assert whole.ticks == list(range(1, 13))
     assert [len(future) for future in whole.anticipated][:3] == [2, 2, 4]
-    slow = replay(Predictor(model), features[:, :4], truth[:4], 2.0, 1.0, Horizon(ratio=0.5))
+    slow = replay(Predictor(model), features[:, :4], truth[:4], FeatureClock(0.5), 1.0, Horizon(ratio=0.5))
     assert slow.ticks == [1, 2, 4, 6]
     for tick, said in enumerate(run(13).said[:6]):
         assert said.tolist() == whole.said[tick].tolist()

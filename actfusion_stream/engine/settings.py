@@ -1,0 +1,75 @@
+"""How a source is to be watched: how far ahead, how often, and with how long a memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from actfusion_stream.errors import StreamError
+
+MEMORY_SECONDS = 600.0  # what the model looks back on; older labels are kept as they were last given
+TICK_SECONDS = 1.0
+_MIN_MEMORY, _MAX_MEMORY = 1.0, 86_400.0
+_MIN_TICK, _MAX_TICK = 0.04, 60.0
+_MAX_RATIO, _MAX_SECONDS = 10.0, 3600.0
+
+
+@dataclass(frozen=True)
+class Horizon:
+    """How far to anticipate: a ratio of the observed length, or seconds. Exactly one is set."""
+
+    ratio: float | None = None
+    seconds: float | None = None
+
+    @classmethod
+    def parse(cls, text: str | float) -> Horizon:
+        """Read "0.5" (half of what was observed) or "20s" (20 seconds).
+
+        Raises:
+            StreamError: it is neither, not positive, or absurdly long.
+        """
+        stripped = str(text).strip()
+        absolute = stripped.endswith("s")
+        try:
+            value = float(stripped.removesuffix("s"))
+        except ValueError:
+            value = float("nan")
+        limit = _MAX_SECONDS if absolute else _MAX_RATIO
+        if not 0 < value <= limit:
+            raise StreamError(
+                f"horizon {text}: give a ratio of the observed length from above 0 to {_MAX_RATIO:g}, "
+                f"e.g. 0.5, or seconds up to {_MAX_SECONDS:g}, e.g. 20s"
+            )
+        return cls(seconds=value) if absolute else cls(ratio=value)
+
+    def steps(self, observed: int, period: float) -> int:
+        """Feature steps to anticipate after `observed` steps of `period` seconds, at least one."""
+        steps = self.seconds / period if self.seconds is not None else (self.ratio or 0) * observed
+        return max(1, round(steps))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a session is asked for.
+
+    Attributes:
+        horizon: how far to anticipate.
+        tick: seconds of video from one run of the model to the next.
+        memory: seconds that the model looks back on; labels of what is older are final.
+
+    Raises:
+        StreamError: a number makes no sense.
+    """
+
+    horizon: Horizon
+    tick: float = TICK_SECONDS
+    memory: float = MEMORY_SECONDS
+
+    def __post_init__(self) -> None:
+        if not _MIN_MEMORY <= self.memory <= _MAX_MEMORY:
+            raise StreamError(
+                f"memory {self.memory:g}: give seconds from {_MIN_MEMORY:g} to {_MAX_MEMORY:g}, e.g. 600"
+            )
+        if not _MIN_TICK <= self.tick <= _MAX_TICK:
+            raise StreamError(
+                f"tick {self.tick:g}: give seconds of video from {_MIN_TICK:g} to {_MAX_TICK:g}, e.g. 1"
+            )

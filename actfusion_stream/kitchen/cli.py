@@ -1,0 +1,118 @@
+"""`actfusion-kitchen`: write a video of a drawn kitchen, and its labels."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+from actfusion_stream.arguments import OneLineParser
+from actfusion_stream.errors import StreamError
+from actfusion_stream.files import replacing
+from actfusion_stream.kitchen.canvas import HEIGHT, WIDTH
+from actfusion_stream.kitchen.drawing import KITCHEN_MARK, Kitchen
+
+
+def write_video(kitchen: Kitchen, path: Path, rate: Fraction) -> list[str]:
+    """Render and encode a kitchen, and say what it shows.
+
+    Args:
+        kitchen: what to render.
+        path: .mp4, .mov or .mkv.
+        rate: frames per second.
+
+    Returns:
+        The label of every frame.
+
+    Raises:
+        StreamError: the path cannot be written.
+    """
+    from actfusion_stream.sinks.video import VideoWriter
+    from actfusion_stream.sources.frames import SourceInfo
+
+    width, height = kitchen.size
+    info = SourceInfo(path.name, width, height, kitchen.seconds, float(rate), False, False, KITCHEN_MARK)
+    labels = []
+    with VideoWriter(path, None, info, comment=KITCHEN_MARK) as video:
+        for i in range(round(kitchen.seconds * rate)):
+            time = float(i / rate)
+            video.write(time, kitchen.frame(time))
+            labels.append(kitchen.label(time))
+    return labels
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    if not all(side.isdecimal() and 32 <= int(side) <= 4096 for side in (width, height)):
+        raise argparse.ArgumentTypeError(f"{text!r}: give WIDTHxHEIGHT from 32x32 to 4096x4096, e.g. 320x240")
+    return int(width), int(height)
+
+
+def _rate(text: str) -> Fraction:
+    try:
+        rate = Fraction(text).limit_denominator(1001)
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if not 1 <= rate <= 240:
+        raise argparse.ArgumentTypeError(f"{text!r}: give frames per second from 1 to 240, e.g. 15")
+    return rate
+
+
+def _seed(text: str) -> int:
+    if not (text.isdecimal() and len(text) < 10):
+        raise argparse.ArgumentTypeError(f"{text!r}: give a whole number from 0 to 999999999")
+    return int(text)
+
+
+def _write_labels(path: Path, labels: list[str]) -> None:
+    """One label a line; the file is there once all are written."""
+    try:
+        with replacing(path) as partial:
+            partial.write_text("".join(f"{label}\n" for label in labels))
+    except OSError as error:
+        raise StreamError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """`actfusion-kitchen`: write a video of a drawn kitchen, and its labels."""
+    parser = OneLineParser(
+        prog="actfusion-kitchen", description="Render a video in which two hands prepare a salad."
+    )
+    parser.add_argument("output", metavar="OUT.mp4", type=Path, help="video to write (.mp4, .mov or .mkv)")
+    parser.add_argument(
+        "--seed", type=_seed, default=10007,
+        help="decides everything; the bundled model was trained below 10000: show it others (default 10007)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--labels", metavar="OUT.txt", type=Path, help="one label a frame, as MS-TCN writes them"
+    )
+    parser.add_argument("--seconds", type=float, default=90.0, help="length of the video (default 90)")
+    parser.add_argument("--size", type=_size, default=(WIDTH, HEIGHT), help="WIDTHxHEIGHT (default 320x240)")
+    parser.add_argument("--fps", type=_rate, default=Fraction(15), help="frames per second (default 15)")
+    options = parser.parse_args(arguments)
+
+    from actfusion_stream.sinks.targets import check_output
+
+    try:
+        if options.labels:
+            check_output(options.labels)
+            if options.labels.resolve() == options.output.resolve():
+                raise StreamError(f"{options.labels}: is the video; give the labels another name")
+        kitchen = Kitchen(options.seed, options.seconds, options.size)
+        labels = write_video(kitchen, options.output, options.fps)
+        if options.labels:
+            _write_labels(options.labels, labels)
+    except (StreamError, ValueError) as error:
+        print(f"actfusion-kitchen: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("actfusion-kitchen: stopped", file=sys.stderr)
+        return 130
+    actions = sum(step.label != "background" for step in kitchen.script)
+    print(f"{options.output}: {len(labels)} frames, {actions} actions, seed {options.seed}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,66 @@
+"""Shows a running stream line after line: for logs, and where nothing can be drawn in place."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from actfusion_stream.views.wording import clock, countdown, percent, picture, printable, spoken
+
+if TYPE_CHECKING:
+    from actfusion_stream.engine.stats import Stats
+    from actfusion_stream.engine.timeline import Tick
+    from actfusion_stream.sources.frames import SourceInfo
+
+_PROGRESS_SECONDS = 30.0  # of the source, between two lines of progress
+
+
+class PlainView:
+    """Prints a line when the current action changes and one for every half minute of the source, for logs.
+
+    Args:
+        info: the source.
+        stats: counters of the stream.
+        note: a remark, printed once at the start.
+        console: where to print; standard output if None.
+    """
+
+    lost = ""
+
+    def __init__(
+        self, info: SourceInfo, stats: Stats, note: str = "", console: Console | None = None
+    ) -> None:
+        self._info, self._stats, self._note = info, stats, note
+        self._file = console.file if console else sys.stdout
+        self._label: str | None = None
+        self._next_progress = _PROGRESS_SECONDS
+
+    def __enter__(self) -> PlainView:
+        self._print(f"{self._info.name}: {picture(self._info)}")
+        if self._note:
+            self._print(self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def update(self, tick: Tick | None, time: float) -> None:
+        """Print what has changed, if anything."""
+        if tick is not None and tick.current.label != self._label:
+            self._label = tick.current.label
+            line = f"{clock(time)}  {spoken(self._label)}, {percent(tick.current.confidence)} sure"
+            if tick.upcoming:
+                following = tick.upcoming[0]
+                line += f"; next {spoken(following.label)} {countdown(following.start - time)}"
+            self._print(line)
+        if time >= self._next_progress:
+            self._next_progress = (time // _PROGRESS_SECONDS + 1) * _PROGRESS_SECONDS
+            of = f" of {clock(self._info.duration)}" if self._info.duration else ""
+            speed = f"{self._stats.speed:.1f}x real time"
+            self._print(f"{clock(time)}{of}  {speed}, {self._stats.dropped} frames dropped")
+
+    def _print(self, line: str) -> None:
+        encoding = getattr(self._file, "encoding", None) or "utf-8"
+        print(printable(line, encoding), file=self._file, flush=True)

@@ -1,0 +1,70 @@
+"""The last word on a stream, alike on terminals and in logs: what was seen, how fast, what was written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from actfusion_stream.engine.stats import PERCENTILES, STAGES
+from actfusion_stream.views.lines import DIM, colored, fit
+from actfusion_stream.views.palette import GREY, class_colors
+from actfusion_stream.views.wording import clock, percent, printable, spoken
+
+if TYPE_CHECKING:
+    from actfusion_stream.engine.stats import Stats
+    from actfusion_stream.engine.timeline import Segment
+
+_SUMMARY_ROWS = 40  # an hour of segments would push everything else off the screen
+
+
+def print_summary(
+    console: Console,
+    class_names: Sequence[str],
+    segments: Sequence[Segment],
+    stats: Stats,
+    outputs: Mapping[str, str],
+) -> None:
+    """Print what was seen and what was written.
+
+    Args:
+        console: where to print.
+        class_names: the classes in the order of the checkpoint; they decide the colours.
+        segments: the final segmentation.
+        stats: counters of the finished stream.
+        outputs: what was written, path by description, e.g. {"annotated video": "out/annotated.mp4"}.
+    """
+    colors = class_colors(class_names)
+    swatch = "▌ " if console.encoding.startswith("utf") else ""
+    console.print()
+    hidden = max(len(segments) - _SUMMARY_ROWS, 0)
+    if hidden:
+        console.print(Text(f"... {hidden} earlier segments", DIM))
+    for segment in segments[hidden:]:
+        times = f"{clock(segment.start):>8}  {segment.duration:6.1f} s  {percent(segment.confidence):>6}  "
+        color = colored(colors.get(segment.label, GREY))
+        row = fit(Text.assemble((swatch, color), (times, DIM), spoken(segment.label)), console.width)
+        row.plain = printable(row.plain, console.encoding)
+        console.print(row)
+    console.print()
+    console.print(
+        f"{clock(stats.seen_until)} of video in {clock(stats.elapsed)} ({stats.speed:.1f}x real time), "
+        f"{len(segments)} segments, {stats.dropped} frames dropped",
+        highlight=False,
+    )
+    lost = [f"{cause} {count}" for cause, count in stats.drops.items() if count]
+    if stats.gaps:
+        lost.append(f"gaps {stats.gaps}")
+    if lost:
+        console.print(Text.assemble(("left out: ", DIM), ", ".join(lost)), soft_wrap=True)
+    if stats.ticks:
+        stages = (
+            f"{stage} " + "/".join(f"{stats.latency(percentile, stage):.0f}" for percentile in PERCENTILES)
+            for stage in STAGES
+        )
+        names = "/".join(f"p{percentile}" for percentile in PERCENTILES)
+        console.print(Text.assemble((f"ms at {names}: ", DIM), ", ".join(stages)), soft_wrap=True)
+    for what, path in outputs.items():
+        console.print(Text.assemble((f"{what}: ", DIM), printable(path, console.encoding)), soft_wrap=True)

@@ -1,0 +1,67 @@
+"""The examples run as they stand, on a kitchen that nobody has seen."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from actfusion_stream.kitchen.cli import write_video
+from actfusion_stream.kitchen.drawing import Kitchen
+from actfusion_stream.kitchen.script import label_at, write_script
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+SEED, SECONDS = 10011, 40.0
+
+
+@pytest.fixture(scope="module")
+def kitchen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("kitchen") / "kitchen.mp4"
+    write_video(Kitchen(SEED, SECONDS), path, Fraction(15))
+    return path
+
+
+def example(name: str, folder: Path, *arguments: object) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / name), *map(str, arguments)],
+        cwd=folder, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_every_example_is_tested() -> None:
+    tested = set(re.findall(r'example\("(\w+\.py)"', Path(__file__).read_text()))
+    assert tested == {path.name for path in EXAMPLES.glob("*.py")}
+
+
+def test_what_comes_next(kitchen: Path, tmp_path: Path) -> None:
+    lines = example("what_comes_next.py", tmp_path, kitchen)
+    ticks = [line for line in lines if " then " in line]
+    assert len(ticks) == 39
+    assert sum(" in " in line for line in ticks) > 20
+    said = [(float(line.split()[0]), line.split()[2]) for line in ticks]
+    script = write_script(SEED, SECONDS)
+    right = sum(
+        label == label_at(script, time - 0.5) for time, label in said
+    )  # as far as features look ahead
+    assert right > 20
+    assert lines[-1].split()[2] == "40.0"
+
+
+def test_own_frames(kitchen: Path, tmp_path: Path) -> None:
+    lines = example("own_frames.py", tmp_path, kitchen)
+    assert len(lines) == 39 + 1
+    assert lines[-1].endswith("actions in 600 frames")
+
+
+def test_about_to_begin(kitchen: Path, tmp_path: Path) -> None:
+    lines = example("about_to_begin.py", tmp_path, kitchen, "serve_salad")
+    assert re.fullmatch(r"serve_salad begins in \d\.\d s, \d+ % sure", lines[0])
+    events = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+    assert events[-1]["type"] == "summary"

@@ -1,0 +1,141 @@
+"""Annotations in ELAN's files (.eaf), in the time of the video that they belong to.
+
+Read with ElementTree alone, for files come from anybody: pympi, which writes them, takes a path, wants more
+than such files have, and does not say what is wrong.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
+
+from pympi.Elan import Eaf
+
+from actfusion_stream.errors import StreamError
+from actfusion_stream.files import replacing
+
+from .segments import Segment, checked_segment, finite_number, in_order, read_text_file
+
+
+def read_elan(path: Path, tier: str | None = None) -> list[Segment]:
+    """The annotations of one tier of an ELAN file; values are labels, empty ones are left out.
+
+    Raises:
+        StreamError: it is no such file, or does not say which tier is meant.
+    """
+    text = read_text_file(path)
+    if "<!DOCTYPE" in text.upper() or "<!ENTITY" in text.upper():  # ELAN writes none; entities can explode
+        raise StreamError(f"annotations {path}: has a DOCTYPE, which ELAN files do not have")
+    try:
+        root = ET.fromstring(text)
+    except (ET.ParseError, ValueError, RecursionError) as error:
+        raise StreamError(f"annotations {path}: not an ELAN file: {error}") from error
+    if root.tag != "ANNOTATION_DOCUMENT":
+        raise StreamError(f"annotations {path}: not an ELAN file: its root is {root.tag[:50]!r}")
+    tiers = {
+        found.get("TIER_ID", ""): list(found.iter("ALIGNABLE_ANNOTATION")) for found in root.iter("TIER")
+    }
+    filled = [name for name, annotations in tiers.items() if annotations]
+    if tier is None:
+        if len(filled) != 1:
+            names = _listed(filled)
+            raise StreamError(
+                f"annotations {path}: --tier must name one; tiers with annotations in time: {names}"
+            )
+        tier = filled[0]
+    if tier not in tiers:
+        raise StreamError(f"annotations {path}: no tier {tier!r}; there are {_listed(tiers)}")
+    origin = _origin(root, path)
+    times = _slot_times(root, tiers[tier], path)
+    segments = []
+    for annotation in tiers[tier]:
+        place = f"{path}, annotation {_in_a_line(annotation.get('ANNOTATION_ID', ''))}"
+        label = (annotation.findtext("ANNOTATION_VALUE") or "").strip()
+        start, end = (times.get(slot) for slot in _slots(annotation))
+        if start is None or end is None:
+            raise StreamError(f"annotations {place}: it has no time; align it in ELAN")
+        if label:
+            segments.append(checked_segment(label, (start + origin) / 1000, (end + origin) / 1000, place))
+    return in_order(segments, str(path))
+
+
+def _slots(annotation: ET.Element) -> tuple[str, str]:
+    return annotation.get("TIME_SLOT_REF1", ""), annotation.get("TIME_SLOT_REF2", "")
+
+
+def _slot_times(root: ET.Element, annotations: list[ET.Element], path: Path) -> dict[str, float]:
+    """Milliseconds of each time slot that has a time, of its own or between others.
+
+    Slots without a value lie inside a row of annotations, each of which starts where the one before it ends.
+    Such a row is what ELAN makes of a subdivided annotation, and shows as evenly divided.
+    """
+    times = {}
+    for slot in root.iter("TIME_SLOT"):
+        value, name = slot.get("TIME_VALUE"), slot.get("TIME_SLOT_ID", "")
+        if value is not None:
+            times[name] = finite_number(value, f"{path}, time slot {_in_a_line(name)}")
+    following = dict(map(_slots, annotations))
+    walked: set[str] = set()  # a row in a circle, or many that lead into one, must not be walked again
+    for first in [slot for slot in following if slot in times]:
+        row, after = [first], following[first]
+        while after in following and after not in times and after not in walked:
+            row.append(after)
+            walked.add(after)
+            after = following[after]
+        if after in times:
+            start, length = times[first], times[after] - times[first]
+            times |= {slot: start + length * i / len(row) for i, slot in enumerate(row)}
+    return times
+
+
+def _origin(root: ET.Element, path: Path) -> float:
+    """Milliseconds of the video at which the time of the annotations starts: ELAN's offset of that medium.
+
+    Of several media it is the one named as the file is, or else the first, by which ELAN plays the others.
+    """
+    media = list(root.iter("MEDIA_DESCRIPTOR"))
+    urls = ("MEDIA_URL", "RELATIVE_MEDIA_URL")
+    named = [found for found in media if any(_stem(found.get(url, "")) == path.stem for url in urls)]
+    videos = [found for found in named if found.get("MIME_TYPE", "").startswith("video/")]
+    for found in (videos or named or media)[:1]:
+        return finite_number(found.get("TIME_ORIGIN", "0"), f"{path}, TIME_ORIGIN")
+    return 0.0
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(_in_a_line, names)) or "none"
+
+
+def _in_a_line(name: str) -> str:
+    """A name from the file, for an error of one line."""
+    return " ".join(name.split())[:50]
+
+
+def _stem(url: str) -> str:
+    return PurePosixPath(unquote(url).replace("\\", "/")).stem
+
+
+def write_elan(segments: list[Segment], path: Path, media: str, tier: str = "actions") -> None:
+    """An ELAN file of one tier; times are kept to the millisecond.
+
+    Args:
+        segments: in order.
+        path: .eaf file to write, in a folder that need not be there.
+        media: file name of the video, which ELAN looks for beside the file.
+        tier: name of the tier.
+    """
+    document = Eaf(author="")
+    # pympi's own date is none in time zones of half an hour.
+    document.adocument["DATE"] = datetime.now().astimezone().isoformat(timespec="seconds")
+    document.add_linked_file(media, relpath=f"./{media}", mimetype="video/mp4")
+    document.rename_tier("default", tier)
+    for segment in segments:
+        start, end = round(1000 * segment.start), round(1000 * segment.end)
+        end = max(end, start + 1)  # ELAN knows none of no length
+        document.add_annotation(tier, start, end, segment.label)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as partial:
+        document.to_file(partial)

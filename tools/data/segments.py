@@ -1,0 +1,117 @@
+"""Segments of actions, checked: what comes in files from anybody has limits in size and in what it may say.
+
+A video's annotation is a list of segments in order that do not overlap. An error names file, place and value
+in one line.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from actfusion_stream.errors import StreamError
+
+_MOST_BYTES = 64 * 2**20
+_MOST_SECONDS = 10 * 86_400.0
+_MOST_TEXT = 200
+_TOUCHING = 0.001  # seconds: segments that overlap by less were meant to touch
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of one action, in seconds."""
+
+    label: str
+    start: float
+    end: float
+
+
+Annotations = dict[str, list[Segment]]
+
+
+def read_text_file(path: Path) -> str:
+    """The text of a file in UTF-8, lines ending in newlines alone.
+
+    Raises:
+        StreamError: it cannot be read, is no text, or too much of it.
+    """
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise StreamError(
+                f"annotations {path}: {path.stat().st_size} bytes; at most {_MOST_BYTES} are read"
+            )
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise StreamError(f"annotations {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise StreamError(f"annotations {path}: not text in UTF-8 (byte {error.start})") from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def video_name(name: str, place: str) -> str:
+    """`name` as a file name without ending: it becomes part of a path.
+
+    Raises:
+        StreamError: it is none.
+    """
+    stem = Path(name).stem if Path(name).suffix.lower() in (".mp4", ".mkv", ".mov", ".avi", ".webm") else name
+    plain = stem not in ("", ".", "..") and not set(stem) & set('/\\:\0"*?<>|') and stem.isprintable()
+    if not plain or len(stem) > _MOST_TEXT:
+        raise StreamError(f"annotations {place}: video {name[:50]!r}; give a plain file name")
+    return stem
+
+
+def checked_segment(label: str, start: str | float, end: str | float, place: str) -> Segment:
+    """A segment of what stands in a file at `place`.
+
+    Raises:
+        StreamError: its label is no text, or its times are none.
+    """
+    if not label or not label.isprintable() or len(label) > _MOST_TEXT:
+        raise StreamError(
+            f"annotations {place}: label {label[:50]!r}; give printable text of 1 to {_MOST_TEXT} characters"
+        )
+    first, last = (finite_number(value, place) for value in (start, end))
+    if not 0 <= first < last <= _MOST_SECONDS:
+        raise StreamError(
+            f"annotations {place}: {label} from {first:g} to {last:g} s; it must end after it starts, "
+            "at 0 s or later"
+        )
+    return Segment(label, first, last)
+
+
+def finite_number(value: str | float, place: str) -> float:
+    """A time as it stands in a file at `place`.
+
+    Raises:
+        StreamError: it is no finite number.
+    """
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise StreamError(f"annotations {place}: time {str(value)[:50]!r}; give seconds as a number")
+    return number
+
+
+def in_order(segments: list[Segment], place: str) -> list[Segment]:
+    """Sorted by time.
+
+    Raises:
+        StreamError: two overlap by more than a millisecond.
+    """
+    ordered: list[Segment] = []
+    for segment in sorted(segments, key=lambda s: (s.start, s.end)):
+        if ordered and segment.start < ordered[-1].end:
+            last = ordered[-1]
+            if last.end - segment.start > _TOUCHING or last.start >= segment.start:
+                raise StreamError(
+                    f"annotations {place}: {last.label} ({last.start:g} to {last.end:g} s) and "
+                    f"{segment.label} ({segment.start:g} to {segment.end:g} s) overlap; "
+                    "a frame has one action"
+                )
+            ordered[-1] = Segment(last.label, last.start, segment.start)
+        ordered.append(segment)
+    return ordered

@@ -1,0 +1,142 @@
+"""What the bundled ActFusion is trained on: rendered kitchens, and kitchens that were only ever written down.
+
+Rendering a video costs seconds, writing a script microseconds. Anticipation lives on scripts: what a cook
+does next is a matter of recipes, not of pixels. So most training sequences are spliced: a new script of the
+kitchen's grammar, each action told in the features of some rendered segment of that action, stretched to its
+length.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from actfusion_stream.engine.timeline import label_runs
+from actfusion_stream.kitchen.drawing import Kitchen
+from actfusion_stream.kitchen.script import CLASS_NAMES, write_script
+from actfusion_stream.models.losses import soft_boundary
+from actfusion_stream.models.masking import MaskConfig, draw_mask
+
+from .videos import SPEC, frame_labels, video_seconds
+
+MASKS = MaskConfig(
+    kinds=("none", "anticipative", "anticipative", "random", "boundary", "relation"),
+    observed_ratios=(0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7),
+    patches=(1, 6),
+    relation_classes=1,
+)
+BOUNDARY_SIGMA = 1.5  # feature steps
+SCRIPT_SEEDS = range(1000, 10_000)  # written, never rendered
+BACKGROUND = CLASS_NAMES.index("background")
+
+
+@dataclass(frozen=True)
+class Video:
+    """A rendered video as features (C, T) float32 and labels (T,) int64."""
+
+    features: NDArray[np.float32]
+    labels: NDArray[np.int64]
+
+
+def load_videos(work: Path, seeds: list[int]) -> list[Video]:
+    videos = []
+    for seed in seeds:
+        features = np.load(work / "features" / f"{seed}.npy")
+        labels = frame_labels(Kitchen(seed, video_seconds(seed)))[:: SPEC.stride]
+        videos.append(Video(features, labels[: features.shape[1]]))
+    return videos
+
+
+@dataclass
+class SequenceSource:
+    """Draws training sequences of a wanted length, rendered or spliced.
+
+    Attributes:
+        videos: rendered videos to stretch to the wanted length.
+        period: seconds per feature step.
+        spliced: share of spliced sequences.
+    """
+
+    videos: list[Video]
+    period: float
+    spliced: float = 0.6
+
+    def __post_init__(self) -> None:
+        self._bank: list[list[NDArray[np.float32]]] = [[] for _ in CLASS_NAMES]
+        for video in self.videos:
+            for a, b in zip(*label_runs(video.labels), strict=True):
+                self._bank[video.labels[a]].append(video.features[:, a:b])
+
+    def draw(self, length: int, rng: np.random.Generator) -> Video:
+        """One sequence of exactly `length` steps, a whole salad."""
+        if rng.random() >= self.spliced:
+            video = self.videos[int(rng.integers(len(self.videos)))]
+            index = np.arange(length) * video.features.shape[1] // length
+            return Video(video.features[:, index], video.labels[index])
+        script = write_script(int(rng.choice(SCRIPT_SEEDS)), length * self.period)
+        parts, labels = [], []
+        first = 0
+        for step in script:
+            end = min(round(step.end / self.period), length)
+            if end > first:
+                label = CLASS_NAMES.index(step.label)
+                choices = self._bank[label]
+                source = choices[int(rng.integers(len(choices)))]
+                parts.append(source[:, np.arange(end - first) * source.shape[1] // (end - first)])
+                labels += [label] * (end - first)
+                first = end
+        return Video(np.concatenate(parts, axis=1), np.array(labels))
+
+
+def draw_batch(
+    source: SequenceSource, size: int, rng: np.random.Generator
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Draw training sequences of one length.
+
+    Half of the batches are whole videos under the five masks. The other half are what a stream has: a prefix
+    of a video whose length nobody knows, and a future that may reach beyond the end, where all that is left
+    is idleness.
+
+    Args:
+        source: where sequences come from.
+        size: B.
+        rng: decides everything.
+
+    Returns:
+        Features (B, C, T) float32, labels (B, T) int64, soft boundaries (B, T) float32 and visible steps
+        (B, T) bool.
+    """
+    length = int(rng.uniform(65, 115) / source.period)
+    streaming = rng.random() < 0.5
+    window = int(rng.uniform(0.08, 1.5) * length) if streaming else length
+    features, labels, boundaries, visible = [], [], [], []
+    for _ in range(size):
+        video = source.draw(length, rng)
+        boundary = soft_boundary(video.labels, BOUNDARY_SIGMA)
+        if streaming:
+            longest = min(window, length)
+            observed = max(1, int(rng.uniform(0.35, 1.0) * longest))
+            seen = np.arange(window) < observed
+            pad = max(window - length, 0)
+            video = Video(
+                np.pad(video.features[:, :window], ((0, 0), (0, pad))),
+                np.pad(video.labels[:window], (0, pad), constant_values=BACKGROUND),
+            )
+            boundary = np.pad(boundary[:window], (0, pad))
+        else:
+            seen = draw_mask(video.labels, boundary, MASKS, rng)
+        features.append(video.features)
+        labels.append(video.labels)
+        boundaries.append(boundary)
+        visible.append(seen)
+    return (
+        torch.from_numpy(np.stack(features)),
+        torch.from_numpy(np.stack(labels)),
+        torch.from_numpy(np.stack(boundaries).astype(np.float32)),
+        torch.from_numpy(np.stack(visible)),
+    )
