@@ -13,7 +13,6 @@ import pytest
 from sample_videos import make_video
 
 from actfusion_stream.engine.predictor import Predictor
-from actfusion_stream.engine.settings import Horizon
 from actfusion_stream.engine.stream import Stream, open_stream
 from actfusion_stream.engine.time_grid import TimeGrid
 from actfusion_stream.engine.timeline import Segment, Tick
@@ -355,42 +354,6 @@ def label_at(segments: Sequence[Segment], time: float) -> str:
 
 
 # What cannot be used
-
-
-@pytest.mark.parametrize(
-    ("text", "horizon"),
-    [
-        ("0.5", Horizon(ratio=0.5)),
-        (0.5, Horizon(ratio=0.5)),
-        (2, Horizon(ratio=2.0)),
-        ("10", Horizon(ratio=10.0)),
-        ("20s", Horizon(seconds=20.0)),
-        (" 1.5s ", Horizon(seconds=1.5)),
-        ("3600s", Horizon(seconds=3600.0)),
-    ],
-)
-def test_a_horizon_is_a_ratio_or_seconds(text: str | float, horizon: Horizon) -> None:
-    assert Horizon.parse(text) == horizon
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["0", "-1", "0s", "-3s", "nan", "nans", "inf", "1e9", "11", "3601s", "", "s", "abc", "5m", "1,5", "5 0s"],
-)
-def test_a_horizon_that_makes_no_sense(text: str) -> None:
-    with pytest.raises(StreamError) as error:
-        Horizon.parse(text)
-    assert str(error.value) == (
-        f"horizon {text}: give a ratio of the observed length from above 0 to 10, e.g. 0.5, "
-        "or seconds up to 3600, e.g. 20s"
-    )
-
-
-@pytest.mark.parametrize(
-    ("observed", "ratio", "steps"), [(1, 0.5, 1), (10, 0.5, 5), (10, 0.01, 1), (7, 2.0, 14)]
-)
-def test_a_ratio_grows_with_what_was_observed(observed: int, ratio: float, steps: int) -> None:
-    assert Horizon(ratio=ratio).steps(observed, PERIOD) == steps
 
 
 @pytest.mark.parametrize("tick", [0.0, -1.0, 0.039, 60.1, float("nan"), float("inf")])

@@ -34,7 +34,8 @@ def eaf(path: Path, slots: dict[str, int | None], acts: list[tuple[str, str, str
     )
     path.write_text(
         f'<?xml version="1.0" encoding="UTF-8"?><ANNOTATION_DOCUMENT><HEADER>{media}</HEADER>'
-        f'<TIME_ORDER>{times}</TIME_ORDER><TIER TIER_ID="acts">{rows}</TIER><TIER TIER_ID="empty"/></ANNOTATION_DOCUMENT>'
+        f'<TIME_ORDER>{times}</TIME_ORDER><TIER TIER_ID="acts">{rows}</TIER><TIER TIER_ID="empty"/>'
+        "</ANNOTATION_DOCUMENT>"
     )
     return path
 
