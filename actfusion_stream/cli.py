@@ -10,37 +10,41 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from actfusion_stream import __version__
-from actfusion_stream.arguments import OneLineParser
-from actfusion_stream.errors import StreamError
+from actfusion_stream.arguments import OneLineParser, finite, number, shortened, whole_number
+from actfusion_stream.errors import StreamError, in_a_line
 from actfusion_stream.interrupts import Interrupts
+from actfusion_stream.pipes import Printing
+from actfusion_stream.shown import is_address, printable
 
 if TYPE_CHECKING:
+    from actfusion_stream.engine.stream import Stream
     from actfusion_stream.sinks.sink import Sink
     from actfusion_stream.weights.extractor_choice import ExtractorChoice
-
-_INTERRUPTED = 130  # what shells report of a program that SIGINT ended
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line.
 
     Returns:
-        Exit status: 0 done, 1 something given cannot be used, 2 wrong usage, 130 interrupted.
+        Exit status: 0 done, 1 something given cannot be used, 2 wrong usage, 128 and the number of the signal
+        that stopped it.
     """
     options = _parser().parse_args(arguments)
+    interrupts = Interrupts(program=arguments is None)
     try:
-        with Interrupts(restore=arguments is not None) as interrupts:
-            return _run(options, interrupts)
+        with interrupts, Printing(stopped=lambda: bool(interrupts)) as printing:
+            try:
+                status = _run(options, interrupts, printing)
+                printing.finish()
+            except (StreamError, OSError) as error:
+                if not isinstance(error.__cause__ or error, BrokenPipeError):
+                    _complain(in_a_line(error))
+                # else whoever read our output has gone: nobody is left to tell
+                status = 1
+            return interrupts.status if interrupts else status
     except KeyboardInterrupt:
-        print("actfusion-stream: stopped", file=sys.stderr)
-        return _INTERRUPTED
-    except (StreamError, BrokenPipeError) as error:
-        if isinstance(error, BrokenPipeError) or isinstance(error.__cause__, BrokenPipeError):
-            # Whoever read our output has gone: nobody is left to tell, and nobody for what is still buffered.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        else:
-            print(f"actfusion-stream: {error}", file=sys.stderr)
-        return 1
+        _complain("stopped")
+        return interrupts.status
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -52,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument(
         "--video", metavar="FILE", type=_video,
-        help="video file, folder of pictures, address (http, https, rtsp, rtmp, srt, tcp, udp), or -: stdin",
+        help="video file, folder of pictures, address (http, https, rtsp, rtmp, tcp, udp), or -: stdin",
     )  # fmt: skip
     source.add_argument(
         "--camera",
@@ -61,52 +65,59 @@ def _parser() -> argparse.ArgumentParser:
         help="number of the camera to watch, from 0, or its device path",
     )
     parser.add_argument(
-        "--checkpoint", metavar="FILE", type=Path,
+        "--checkpoint", metavar="FILE", type=_file,
         help="model to run (.safetensors); without it the bundled one, which knows only the drawn kitchen",
     )  # fmt: skip
     parser.add_argument(
-        "--horizon", default="0.5", metavar="H",
+        "--horizon", type=_horizon, default="0.5", metavar="H",
         help="how far to anticipate: a ratio of what was observed (default 0.5), or seconds, e.g. 20s",
     )  # fmt: skip
     parser.add_argument(
-        "--tick", type=_seconds, default=1.0, metavar="S",
+        "--tick", type=number("seconds", example="1 or 0.5"), default=1.0, metavar="S",
         help="seconds of video between runs of the model (default 1)",
     )  # fmt: skip
     parser.add_argument(
-        "--memory", type=_seconds, default=600.0, metavar="S",
+        "--memory", type=number("seconds", example="1 or 0.5"), default=600.0, metavar="S",
         help="seconds that the model looks back on; what is older is final (default 600)",
     )  # fmt: skip
     parser.add_argument(
-        "--output", metavar="FILE.mp4", type=Path, help="annotated video to write, sound kept"
+        "--output", metavar="FILE.mp4", type=_file, help="annotated video to write, sound kept"
     )
     parser.add_argument(
-        "--events", metavar="FILE.jsonl",
+        "--events", metavar="FILE.jsonl", type=lambda text: text if text == "-" else str(_file(text)),
         help="what was said at every tick, a JSON object a line; - for stdout",
     )  # fmt: skip
-    parser.add_argument("--segments", metavar="FILE.csv", type=Path, help="the final segmentation")
+    parser.add_argument("--segments", metavar="FILE.csv", type=_file, help="the final segmentation")
     parser.add_argument(
         "--display", choices=("auto", "terminal", "none"), default="auto",
         help="how to show it (default auto: a live view on a terminal, plain lines elsewhere)",
     )  # fmt: skip
+    parser.add_argument(
+        "--rate", type=number("pictures a second", example="5"), metavar="N",
+        help="of a folder of pictures (default: by their names or EXIF where they hold times, else 25)",
+    )  # fmt: skip
     live = parser.add_argument_group("live sources")
     live.add_argument("--realtime", action="store_true", help="play a file at the speed of a camera")
     live.add_argument(
-        "--max-staleness", type=_seconds, default=1.0, metavar="S",
+        "--max-staleness", type=number("seconds", example="1 or 0.5"), default=1.0, metavar="S",
         help="seconds by which the stream may be late before frames are dropped (default 1)",
     )  # fmt: skip
     live.add_argument(
-        "--reconnect", type=_seconds, default=60.0, metavar="S",
+        "--reconnect", type=number("seconds", example="1 or 0.5"), default=60.0, metavar="S",
         help="seconds to go on trying when a source is away; 0 to end at once (default 60)",
     )  # fmt: skip
     live.add_argument(
-        "--metrics", type=_port, metavar="PORT", help="serve counters and latencies to Prometheus on loopback"
+        "--metrics",
+        type=whole_number("a port", 0, 65535),
+        metavar="PORT",
+        help="serve counters and latencies to Prometheus on loopback",
     )
     extractor = parser.add_argument_group("extractor, where the checkpoint brings none, or against its own")
     extractor.add_argument(
         "--extractor", metavar="NAME", help="e.g. i3d, hub:slow_r50, or a .safetensors file"
     )
     extractor.add_argument(
-        "--weights", metavar="FILE", type=Path, nargs="+", default=[],
+        "--weights", metavar="FILE", type=_file, nargs="+", default=[],
         help="files of its networks: pictures, flow, raft (default: what actfusion-weights has fetched)",
     )  # fmt: skip
     extractor.add_argument("--flow", choices=("tvl1", "dis", "raft-large", "raft-small"), help="optical flow")
@@ -119,39 +130,34 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _video(text: str) -> str | Path:
-    return text if text == "-" or "://" in text else Path(text)
+    return text if text == "-" or is_address(text) else Path(text)
+
+
+def _file(text: str) -> Path:
+    if "://" in text:
+        raise argparse.ArgumentTypeError(f"{text!r}: is an address; give a file")
+    return Path(text)
 
 
 def _camera(text: str) -> int | Path:
-    if text.startswith("/dev/"):
-        return Path(text)
     # OpenCV reads more into larger numbers, and into negative ones.
-    if not (text.isdecimal() and int(text) < 100):
-        raise argparse.ArgumentTypeError(f"{text!r}: give the number of a camera, counted from 0")
-    return int(text)
+    return Path(text) if text.startswith("/dev/") else whole_number("the number of a camera", 0, 99)(text)
 
 
-def _port(text: str) -> int:
-    if not (text.isdecimal() and int(text) < 65536):
-        raise argparse.ArgumentTypeError(f"{text!r}: give a port from 0 to 65535; 0 takes a free one")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
+def _horizon(text: str) -> str:
+    """What bounds it has, `Horizon` knows."""
     try:
-        return float(text)
+        finite(text.strip().removesuffix("s"))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r}: give seconds, e.g. 1 or 0.5") from None
+        advice = "give a ratio of the observed length, e.g. 0.5, or seconds, e.g. 20s"
+        raise argparse.ArgumentTypeError(f"{shortened(text)}: {advice}") from None
+    return text
 
 
-def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
+def _run(options: argparse.Namespace, interrupts: Interrupts, printing: Printing) -> int:
     import torch
-    from rich.console import Console
 
     from actfusion_stream.engine.stream import open_stream
-    from actfusion_stream.runner import run
-    from actfusion_stream.views.summary import print_summary
-    from actfusion_stream.views.view import open_view
 
     # Decoding, drawing and encoding need the other half: on two busy cores, two threads of torch would wait
     # for each other.
@@ -159,7 +165,6 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
     source = options.video if options.video is not None else options.camera
     _check_distinct(options)
     sinks = _sinks(options, source)
-    on_stdout = options.events == "-"
     with open_stream(
         source,
         checkpoint=options.checkpoint,
@@ -172,34 +177,43 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
         realtime=options.realtime,
         max_staleness=options.max_staleness,
         outage=options.reconnect,
+        rate=options.rate,
     ) as stream:
+        if interrupts:  # while nothing had begun, and something held on to the interruption
+            raise KeyboardInterrupt
         interrupts.on_first = stream.stop
-        if interrupts:
-            stream.stop()
-        if stream.engine.warning:
-            _complain(f"warning: {stream.engine.warning}")
-        view = open_view(
-            options.display, stream.info, stream.class_names, stream.stats, stream.note, on_stdout
-        )
-        outcome = run(stream, sinks, view)
+        if stream.info.live:
+            printing.leave_out()
+        return _watch(stream, sinks, options)
 
+
+def _watch(stream: Stream, sinks: list[Sink], options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from actfusion_stream.runner import run
+    from actfusion_stream.views.summary import print_summary
+    from actfusion_stream.views.view import open_view
+
+    if stream.engine.warning:
+        _complain(f"warning: {stream.engine.warning}")
+    on_stdout = options.events == "-"
+    view = open_view(options.display, stream.info, stream.class_names, stream.stats, stream.note, on_stdout)
+    outcome = run(stream, sinks, view)
     for warning in outcome.warnings:
         _complain(f"warning: {warning}")
-    if options.display != "none":
-        targets = {
-            "annotated video": options.output,
-            "events": None if on_stdout else options.events,
-            "segments": options.segments,
-        }
-        written = {what: str(path) for what, path in targets.items() if path}
-        console = Console(stderr=on_stdout, highlight=False)
-        print_summary(console, stream.class_names, outcome.segments, stream.stats, written)
-    for failure in outcome.failures:
-        _complain(f"{failure}; everything else was finished")
-    if view.lost:
-        with contextlib.suppress(OSError):
-            _complain(f"{view.lost}; everything else was finished")
-    return interrupts.status if interrupts else 1 if outcome.failures else 0
+    with contextlib.suppress(OSError) if view.lost else contextlib.nullcontext():
+        if options.display != "none":
+            targets = {
+                "annotated video": options.output,
+                "events": None if on_stdout else options.events,
+                "segments": options.segments,
+            }
+            written = {what: str(path) for what, path in targets.items() if path}
+            console = Console(stderr=on_stdout, highlight=False)
+            print_summary(console, stream.class_names, outcome.segments, stream.stats, written)
+        for failure in (*outcome.failures, *filter(None, [view.lost])):
+            _complain(f"{failure}; everything else was finished")
+    return 1 if outcome.failures else 0
 
 
 def _sinks(options: argparse.Namespace, source: str | Path | int) -> list[Sink]:
@@ -224,7 +238,7 @@ def _sinks(options: argparse.Namespace, source: str | Path | int) -> list[Sink]:
 
 
 def _complain(line: str) -> None:
-    print(f"actfusion-stream: {line}", file=sys.stderr)
+    print(f"actfusion-stream: {printable(line)}", file=sys.stderr)
 
 
 def _extractor(options: argparse.Namespace) -> ExtractorChoice | None:
@@ -239,12 +253,15 @@ def _extractor(options: argparse.Namespace) -> ExtractorChoice | None:
 
 def _check_distinct(options: argparse.Namespace) -> None:
     """Make sure that no output overwrites another or the checkpoint; the writers look after the source."""
-    taken: dict[Path, str] = {}
+    taken: dict[object, str] = {}
     for name in ("checkpoint", "output", "events", "segments"):
         path = getattr(options, name)
         if path is None or path == "-":
             continue
-        place = Path(path).resolve()
+        place: object = os.path.realpath(path)
+        with contextlib.suppress(OSError):  # the file that is there, under whichever of its names
+            found = os.stat(path)
+            place = (found.st_dev, found.st_ino)
         if place in taken:
             raise StreamError(
                 f"{path}: given as --{taken[place]} and as --{name}; each needs a file of its own"

@@ -61,22 +61,45 @@ def run(stream: Stream, sinks: Iterable[Sink] = (), view: View | None = None) ->
     outlets = Sinks(sinks)
     try:
         outlets.start(stream.about)
-        with view or SilentView() as shown:
-            failure = _watch(stream, outlets, shown)
-        segments = stream.finish()
-        summary = Summary.of(stream, segments, None if failure is None else str(failure))
-        outlets.finish(segments, summary)
+        try:
+            segments, summary, failure = _run(stream, outlets, view or SilentView())
+        except KeyboardInterrupt:
+            # Whoever cannot wait for the model's last word gets what it said last.
+            stream.stop()
+            outlets.end(interrupted=True)
+            outlets.finish(outlets.said, Summary.of(stream, outlets.said))
+            raise
     finally:
         outlets.close()
     if failure is not None:
         raise failure
-    warnings = (stream.warning, *outlets.warnings)
+    outlets.check_anybody_reads()
+    warnings = (stream.warning, stream.remark, *outlets.warnings)
     return Outcome(segments, summary, tuple(outlets.failures), tuple(filter(None, warnings)))
+
+
+def _run(
+    stream: Stream, outlets: Sinks, view: View
+) -> tuple[tuple[Segment, ...], Summary, StreamError | None]:
+    """Everything between the start of the sinks and their end: the results, and what ended the source."""
+    with view as shown:
+        failure = _watch(stream, outlets, shown)
+    # The safest first: whoever has stopped us may not wait until the model has spoken once more.
+    outlets.end(interrupted=stream.stopped or failure is not None)
+    try:
+        segments = stream.finish()
+    except StreamError as error:
+        failure = failure or error
+        segments = stream.finish()  # what had been said until then
+    summary = Summary.of(stream, segments, None if failure is None else str(failure))
+    outlets.finish(segments, summary)
+    return segments, summary, failure
 
 
 def _watch(stream: Stream, outlets: Sinks, view: View) -> StreamError | None:
     """Hand on every frame; what ended the source before its end, if something did."""
     tick = None
+    unseen: float | None = None  # when the last frame of a tick arrived that is not on screen yet
     steps = stream.steps()
     while True:
         try:
@@ -88,9 +111,9 @@ def _watch(stream: Stream, outlets: Sinks, view: View) -> StreamError | None:
         if step.gap is not None:
             outlets.gap(step.gap)
         if step.tick is not None:
-            tick = step.tick
+            tick, unseen = step.tick, step.frame.arrived
             outlets.tick(tick)
         outlets.frame(step.frame, tick)
-        view.update(tick, step.frame.time)
-        if step.tick is not None:
-            stream.stats.add_latency(SCREEN, 1000 * (time.perf_counter() - step.frame.arrived))
+        if view.update(tick, step.frame.time) and unseen is not None:
+            stream.stats.add_latency(SCREEN, 1000 * (time.perf_counter() - unseen))
+            unseen = None

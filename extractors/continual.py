@@ -142,7 +142,7 @@ class ContinualI3D:
         for layer in self._layers:
             x = layer(x, ended)
         if x.shape[2]:
-            self._maps.extend(x.mean(dim=(3, 4))[0].unbind(dim=1))
+            self._maps.extend(x.mean(dim=(3, 4), dtype=torch.float32)[0].unbind(dim=1))
         reach, step = 8 // self._late.step, self._late.step
         total = self._first + len(self._maps)  # of m that are known
         found = []
@@ -163,7 +163,7 @@ class ContinualI3D:
         keep = max(0, min(len(self._maps), self._next * self._every // step - reach - self._first))
         del self._maps[:keep]
         self._first += keep
-        return torch.stack(found) if found else x.new_zeros(0, x.shape[1])
+        return torch.stack(found) if found else x.new_zeros(0, x.shape[1], dtype=torch.float32)
 
 
 class _Conv:

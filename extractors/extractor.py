@@ -21,6 +21,9 @@ from .spec import FLOW, HUB, RGB, ExtractorSpec, fingerprint
 # Of one run. On a CPU two clips of 21 x 224 x 224 are faster than one, and than eight, which leave its cache.
 _BATCH_PIXELS = {"cpu": 2_200_000, "cuda": 2**25}
 _MOST_CLIPS = {"cpu": 16, "cuda": 64}
+# RAFT compares each of the H/8 x W/8 places of a picture with each of the other's, at four sizes that are a
+# third more together, in float32: 1.1 GB a pair of 1280 x 720.
+_CORRELATION_BYTES = 2**30
 _HEAD_BIAS = "logits.conv3d.bias"  # tells how many classes an I3D was trained for; features do not use them
 
 
@@ -34,7 +37,7 @@ class Extractor:
         device: where to compute.
 
     Attributes:
-        spec: with fingerprint.
+        spec: with fingerprint, and the precision in which this device computes.
         feature_dim: channels C of a feature.
         batch: clips that are best computed at once.
 
@@ -51,10 +54,10 @@ class Extractor:
                 f"the weights of extractor {spec.name} have fingerprint {found[:12]}, but "
                 f"{spec.fingerprint[:12]} was expected; use the weights that the model was trained with"
             )
-        self.spec = replace(spec, fingerprint=found)
         self.device = torch.device(device)
-        # A GPU computes convolutions several times as fast in bfloat16.
+        # A GPU computes convolutions several times as fast in bfloat16; averages are taken in float32.
         self._dtype = torch.bfloat16 if self.device.type == "cuda" else torch.float32
+        self.spec = replace(spec, fingerprint=found, precision=str(self._dtype).removeprefix("torch."))
         self._networks: list[nn.Module] = []
         self._flow: FlowFunction | None = None
         self.feature_dim = 0
@@ -66,11 +69,11 @@ class Extractor:
             _load(network, own, spec)
             if isinstance(network, InceptionI3D):
                 self.feature_dim += network.feature_dim
-                network = fold_batchnorm(network.eval())
+                network = fold_batchnorm(network.eval()).to(self._dtype)
             else:
                 self.feature_dim += hub.hub_feature_dim(network)
-            network = network.eval().to(self.device, self._dtype)
-            self._networks.append(network.to(memory_format=torch.channels_last_3d))
+                network = hub.to_precision(network.eval(), self._dtype)
+            self._networks.append(network.to(memory_format=torch.channels_last_3d).to(self.device))
         if FLOW in spec.streams and self._flow is None:
             self._flow = open_flow(spec.flow, self.device)
         pixels = spec.window * spec.crop[0] * spec.crop[1]
@@ -95,10 +98,13 @@ class Extractor:
         flows = [np.zeros((*self.spec.crop, 2), np.float32)] * (len(images) - 1)
         pairs = enumerate(itertools.pairwise(images))
         moved = [i for i, (one, other) in pairs if one is not other and one.shape == other.shape]
-        if moved:
-            before, after = (np.stack([images[i + by] for i in moved]) for by in (0, 1))  # (M, H, W, 3)
-            for i, flow in zip(moved, self._flow(before, after), strict=True):
-                flows[i] = prepare_flow(flow, self.spec.short_side, self.spec.crop)
+        for (height, width), alike in itertools.groupby(moved, lambda i: images[i].shape[:2]):
+            of_one_size, most = list(alike), _pairs_at_once(height, width)
+            for first in range(0, len(of_one_size), most):
+                some = of_one_size[first : first + most]
+                before, after = (np.stack([images[i + by] for i in some]) for by in (0, 1))  # (M, H, W, 3)
+                for i, flow in zip(some, self._flow(before, after), strict=True):
+                    flows[i] = prepare_flow(flow, self.spec.short_side, self.spec.crop)
         return flows
 
     def scaled(self, rgb: np.ndarray | None, flow: np.ndarray | None) -> list[Tensor]:
@@ -143,6 +149,12 @@ class Extractor:
     def continual(self) -> list[ContinualI3D]:
         """New continual networks for one video, one for each stream."""
         return [ContinualI3D(cast(InceptionI3D, network), self.spec.stride) for network in self._networks]
+
+
+def _pairs_at_once(height: int, width: int) -> int:
+    """How many pairs of pictures fit into the memory that optical flow may take; at least one."""
+    places = -(-height // 8) * -(-width // 8)
+    return max(1, _CORRELATION_BYTES // (places * places * 4 * 4 // 3))
 
 
 def networks(spec: ExtractorSpec, state: Mapping[str, Tensor | tuple[int, ...]]) -> dict[str, nn.Module]:

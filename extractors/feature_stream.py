@@ -1,19 +1,46 @@
 """Grid frames in, features out: the one way from pictures to features, live and in bulk.
 
-Batches, chunks and ticks change how soon a feature comes, never its value beyond rounding.
+Batches, chunks and ticks change how soon a feature comes, never its value beyond rounding. While windows show
+one and the same picture, one of them is computed; a window of which most was not seen never is.
 """
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from .continual import ContinualI3D
 from .extractor import Extractor
-from .spec import FLOW, RGB
+from .spec import CONTINUAL_REACH, FLOW, RGB
 from .windows import Item, Windows, stack
 
 _CHUNK = 32  # frames of one run of a continual network
+_PENDING_BYTES = 2**27  # of whole pictures that wait for their flow; two at least
+_EMPTY = 1024  # features of which nothing was seen that are handed over at once
+# Frames to either side within which most of a continual feature comes from: its three time steps lie there.
+_CONTINUAL_HALF = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """Features in the order of their times.
+
+    Attributes:
+        values: (N, C) float32 on the extractor's device; zeros where nothing was seen.
+        seen: (N,) bool, False where more than half of what the feature reads was not seen.
+    """
+
+    values: Tensor
+    seen: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.values)
 
 
 class FeatureStream:
@@ -25,7 +52,6 @@ class FeatureStream:
     Attributes:
         thin: of so many features one is computed and the others repeat it: for a live stream that cannot keep
             up. A continual network takes no notice, as each of its steps needs the one before.
-        repeated: features that were repeated.
 
     `push` computes only when a batch is full; `flush` computes what is due now, as a live tick needs it.
     """
@@ -33,127 +59,247 @@ class FeatureStream:
     def __init__(self, extractor: Extractor) -> None:
         self._extractor = extractor
         self._spec = extractor.spec
-        self._last: tuple[np.ndarray, np.ndarray | None] | None = None  # a picture, and the same prepared
-        self._pending: list[tuple[np.ndarray, np.ndarray | None]] = []  # their flow to the next is to come
+        self._image: np.ndarray | None = None  # the last one
+        self._still: Item | None = None  # what it shows where it does not move
+        self._pending: list[tuple[np.ndarray, Item]] = []  # their flow to the next is to come
         self.thin = 1
-        self.repeated = 0
-        self._computed: Tensor | None = None  # (C,), the newest one
-        self._count = 0  # features of exact windows so far
-        self._waiting: list[list[Item]] = []  # windows without features
-        self._frames: list[Item] = []  # for a continual network: items that it has not seen
-        self._run: _ContinualRun | Windows = (
-            _ContinualRun(extractor) if self._spec.windows == "continual" else Windows(self._spec)
+        self._run: _ExactRun | _ContinualRun = (
+            _ContinualRun(extractor) if self._spec.windows == "continual" else _ExactRun(extractor)
         )
 
-    def push(self, image: np.ndarray) -> Tensor:
+    @property
+    def repeated(self) -> int:
+        """Features that were repeated because of `thin`."""
+        return self._run.repeated
+
+    def push(self, image: np.ndarray) -> Features:
         """Take the next grid frame.
 
         Args:
             image: (H, W, 3) uint8 RGB at its own size; the same array again where the grid repeats a frame.
 
         Returns:
-            (N, C) float32 on the extractor's device: features that are ready, none unless this frame filled
-            a batch.
+            Features that are ready, none unless this frame filled a batch.
         """
-        if self._last is None or image is not self._last[0]:
+        if self._still is None or image is not self._image:
             prepared = self._extractor.prepare(image) if RGB in self._spec.streams else None
-            self._last = image, prepared
+            motion = np.zeros((*self._spec.crop, 2), np.float32) if FLOW in self._spec.streams else None
+            self._image, self._still = image, Item(prepared, motion, inside=True)
         if FLOW in self._spec.streams:
-            self._pending.append(self._last)
-            if len(self._pending) > self._extractor.batch:
-                self._take(self._pair_up())
+            self._pending.append((image, self._still))
+            most = min(self._extractor.batch, max(1, _PENDING_BYTES // max(1, image.nbytes)))
+            if len(self._pending) > most:
+                self._run.take(self._pair_up())
         else:
-            self._take([Item(self._last[1], None, inside=True)])
-        if len(self._waiting) >= self._extractor.batch or len(self._frames) >= _CHUNK:
-            return self._compute()
-        return self._nothing()
+            self._run.take([self._still])
+        return self._run.compute(self.thin) if self._run.full else nothing(self._extractor)
 
-    def flush(self) -> Tensor:
-        """(N, C) float32: every feature that the frames so far allow, and that was not given yet."""
-        self._take(self._pair_up())
-        return self._compute()
+    def skip(self, count: int) -> Iterator[Features]:
+        """Take `count` grid frames of which nothing was seen; some must have been before them.
 
-    def finish(self) -> Tensor:
-        """(N, C) float32: the features that were still waiting for frames when the video ended."""
-        self._take(self._pair_up())
-        if self._pending:  # nothing moves after the last picture
-            still = np.zeros((*self._spec.crop, 2), np.float32)
-            self._take([Item(self._pending[0][1], still, inside=True)])
-        if isinstance(self._run, Windows):
-            self._waiting += self._run.finish()
-            return self._compute()
-        return torch.cat([self._compute(), self._run.finish()])
+        Yields:
+            Features that are ready, not too many at a time. All must be taken before further pictures are.
+        """
+        self._end_motion()
+        self._image = None  # the next picture is another one, whoever owns its memory
+        yield from self._run.skip(count, self.thin)
+
+    def flush(self) -> Features:
+        """Every feature that the frames so far allow, and that was not given yet."""
+        self._run.take(self._pair_up())
+        return self._run.compute(self.thin)
+
+    def finish(self) -> Features:
+        """The features that were still waiting for frames when the video ended."""
+        self._end_motion()
+        return self._run.finish(self.thin)
 
     def _pair_up(self) -> list[Item]:
         """Items of the pictures that wait for their flow; the last one waits on for its successor."""
-        flows = self._extractor.flows([image for image, _ in self._pending]) if self._pending else []
+        if not self._pending:
+            return []
+        flows = self._extractor.flows([image for image, _ in self._pending])
+        pairs = zip(itertools.pairwise(self._pending), flows, strict=True)
         items = [
-            Item(prepared, flow, inside=True)
-            for (_, prepared), flow in zip(self._pending, flows, strict=False)
+            still if after is image else Item(still.rgb, flow, inside=True)
+            for ((image, still), (after, _)), flow in pairs
         ]
         self._pending = self._pending[-1:]
         return items
 
-    def _take(self, items: list[Item]) -> None:
-        if isinstance(self._run, Windows):
-            self._waiting += [window for item in items if (window := self._run.push(item)) is not None]
-        else:
-            self._frames += items
+    def _end_motion(self) -> None:
+        """Nothing moves after the last picture."""
+        self._run.take(self._pair_up())
+        self._run.take([still for _, still in self._pending])
+        self._pending.clear()
 
-    def _compute(self) -> Tensor:
-        found = [self._nothing()]
-        if isinstance(self._run, Windows):
-            found += self._exact()
-        elif self._frames:
-            found.append(self._run.push(self._frames))
-            self._frames.clear()
-        return torch.cat(found)
 
-    def _exact(self) -> list[Tensor]:
-        """Features of the waiting windows, of which `thin` lets only some be computed."""
-        count, size = len(self._waiting), self._extractor.batch
-        if not count:
-            return []
-        nothing_yet = self._computed is None
-        asked = [i for i in range(count) if (self._count + i) % self.thin == 0 or (nothing_yet and i == 0)]
-        windows = [self._waiting[i] for i in asked]
-        parts = [
-            self._extractor(*stack(windows[first : first + size])) for first in range(0, len(windows), size)
-        ]
-        self._waiting.clear()
-        self._count += count
-        self.repeated += count - len(asked)
-        if len(asked) == count:
-            self._computed = parts[-1][-1]
-            return parts
-        before = [] if self._computed is None else [self._computed[None]]
-        rows = torch.cat([*before, *parts])  # (before + asked, C)
-        newest = np.searchsorted(asked, np.arange(count), side="right") - 1 + len(before)
-        self._computed = rows[-1]
-        return [rows[torch.from_numpy(newest)]]
+class _ExactRun:
+    """Features of windows."""
 
-    def _nothing(self) -> Tensor:
-        return torch.zeros(0, self._extractor.feature_dim, device=self._extractor.device)
+    def __init__(self, extractor: Extractor) -> None:
+        self.repeated = 0
+        self._extractor = extractor
+        self._windows = Windows(extractor.spec)
+        self._waiting: list[list[Item]] = []  # windows without features
+        self._count = 0  # features so far
+        self._newest: Tensor | None = None  # (C,), the last one that was computed; None after a hole
+        self._held: Item | None = None  # what all of its window shows, if that is one and the same
+
+    @property
+    def full(self) -> bool:
+        return len(self._waiting) >= self._extractor.batch
+
+    def take(self, items: Iterable[Item]) -> None:
+        self._waiting += [w for item in items if (w := self._windows.push(item)) is not None]
+
+    def skip(self, count: int, thin: int) -> Iterator[Features]:
+        windows = self._windows.skip(count)
+        while some := list(itertools.islice(windows, _EMPTY)):
+            self._waiting += some
+            yield self.compute(thin)
+
+    def finish(self, thin: int) -> Features:
+        self._waiting += self._windows.finish()
+        return self.compute(thin)
+
+    def compute(self, thin: int) -> Features:
+        """Features of the waiting windows: computed, or those of an earlier one again."""
+        waiting, self._waiting = self._waiting, []
+        earlier = [] if self._newest is None else [self._newest[None]]
+        source = len(earlier) - 1  # the row of what is known, earlier features first, that comes next again
+        rows: list[int] = []  # of what is known, for each window; -1 for none
+        asked: list[list[Item]] = []
+        for index, window in enumerate(waiting, start=self._count):
+            if not window:
+                source, self._held = -1, None
+            elif source < 0 or not (self._shows_what_it_showed(window) or index % thin):
+                source = len(earlier) + len(asked)
+                asked.append(window)
+                self._held = window[0] if all(item is window[0] for item in window) else None
+            elif not self._shows_what_it_showed(window):
+                self.repeated += 1
+            rows.append(source)
+        self._count += len(waiting)
+        size = self._extractor.batch
+        parts = [self._extractor(*stack(asked[i : i + size])) for i in range(0, len(asked), size)]
+        known = torch.cat([*earlier, *parts]) if earlier or parts else None
+        self._newest = known[source] if known is not None and source >= 0 else None
+        seen = np.array(rows, np.int64) >= 0
+        if known is None or not seen.any():
+            return Features(nothing(self._extractor, len(rows)).values, seen)
+        if len(rows) == len(asked):
+            return Features(known[len(earlier) :], seen)
+        return _masked(known[torch.tensor(rows, device=known.device).clamp(min=0)], seen)
+
+    def _shows_what_it_showed(self, window: list[Item]) -> bool:
+        """Whether the window shows throughout the one picture that the newest feature is of."""
+        return self._held is not None and all(item is self._held for item in window)
 
 
 class _ContinualRun:
-    """The continual networks of one video, one for each stream."""
+    """Features of continual networks, one for each stream.
+
+    They cannot leave out a frame, nor thin out: over a short hole they are fed the last picture again. After
+    one that is longer than what a feature reads to either side, others begin with the first picture after it.
+    """
 
     def __init__(self, extractor: Extractor) -> None:
+        self.repeated = 0
         self._extractor = extractor
-        self._networks = extractor.continual()
+        self._stride = extractor.spec.stride
+        self._networks: list[ContinualI3D] = []
         self._like: list[Tensor] = []
+        self._frames: list[Item] = []  # that the networks have not seen
+        self._last: Item | None = None  # of these networks
+        self._taken = self._given = 0  # grid frames, features
+        self._begins = 0  # grid frame from which on the networks see
+        self._unseen: list[tuple[int, int]] = []  # grid frames that were made up, from one up to another
 
-    def push(self, frames: list[Item]) -> Tensor:
-        clips = stack([frames])
+    @property
+    def full(self) -> bool:
+        return len(self._frames) >= _CHUNK
+
+    def take(self, items: Iterable[Item]) -> None:
+        for item in items:
+            if self._last is None:  # where the first feature lies, nothing may have been seen yet
+                self._frames += [_at_rest(item)] * max(0, self._taken - self._begins)
+            if self._taken >= self._begins:
+                self._frames.append(item)
+                self._last = item
+            self._taken += 1
+
+    def skip(self, count: int, thin: int) -> Iterator[Features]:
+        yield self.compute(thin)
+        if self._last is not None and count <= CONTINUAL_REACH:
+            self._unseen.append((self._taken, self._taken + count))
+            self._frames += [_at_rest(self._last)] * count
+            self._taken += count
+            yield self.compute(thin)
+            return
+        rest = self._rest()
+        self._networks, self._last = [], None
+        yield rest
+        self._taken += count
+        first = max(self._given, self._taken // self._stride)  # feature of the new networks
+        while missing := min(_EMPTY, first - self._given):
+            self._given += missing
+            yield nothing(self._extractor, missing)
+        self._begins = first * self._stride
+        self._unseen.append((self._begins, self._taken))
+
+    def finish(self, thin: int) -> Features:
+        return joined([self.compute(thin), self._rest()])
+
+    def compute(self, thin: int) -> Features:
+        if not self._frames:
+            return nothing(self._extractor)
+        if not self._networks:
+            self._networks = self._extractor.continual()
+        clips = stack([self._frames])
+        self._frames.clear()
         inputs = self._extractor.scaled(clips.rgb, clips.flow)
         self._like = [x[:, :, :0] for x in inputs]
-        return self._joined([net.push(x) for net, x in zip(self._networks, inputs, strict=True)])
+        return self._marked([net.push(x) for net, x in zip(self._networks, inputs, strict=True)])
 
-    def finish(self) -> Tensor:
-        if not self._like:
-            return torch.zeros(0, self._extractor.feature_dim, device=self._extractor.device)
-        return self._joined([net.finish(x) for net, x in zip(self._networks, self._like, strict=True)])
+    def _rest(self) -> Features:
+        """What the networks still owe."""
+        if not self._networks:
+            return nothing(self._extractor)
+        return self._marked([net.finish(x) for net, x in zip(self._networks, self._like, strict=True)])
 
-    def _joined(self, parts: list[Tensor]) -> Tensor:
-        return torch.cat(parts, dim=1).float()
+    def _marked(self, parts: list[Tensor]) -> Features:
+        """The next features, and which of them lie where most was made up."""
+        values = torch.cat(parts, dim=1).float()
+        seen = np.ones(len(values), np.bool_)
+        for i in range(len(values)):
+            middle = (self._given + i) * self._stride
+            first, end = middle - _CONTINUAL_HALF, middle + _CONTINUAL_HALF + 1
+            made_up = sum(max(0, min(end, b) - max(first, a)) for a, b in self._unseen)
+            seen[i] = 2 * made_up <= end - first
+        self._given += len(values)
+        oldest = self._given * self._stride - _CONTINUAL_HALF
+        self._unseen = [(a, b) for a, b in self._unseen if b > oldest]
+        return _masked(values, seen)
+
+
+def _masked(values: Tensor, seen: NDArray[np.bool_]) -> Features:
+    """Features with zeros where nothing was seen."""
+    if not seen.all():
+        values = torch.where(torch.from_numpy(seen).to(values.device)[:, None], values, 0.0)
+    return Features(values, seen)
+
+
+def _at_rest(item: Item) -> Item:
+    return item if item.flow is None else item._replace(flow=np.zeros_like(item.flow))
+
+
+def nothing(extractor: Extractor, count: int = 0) -> Features:
+    """`count` features of which nothing was seen."""
+    values = torch.zeros(count, extractor.feature_dim, device=extractor.device)
+    return Features(values, np.zeros(count, np.bool_))
+
+
+def joined(parts: list[Features]) -> Features:
+    """Features that follow one another, at least one part, as one."""
+    return Features(torch.cat([part.values for part in parts]), np.concatenate([part.seen for part in parts]))

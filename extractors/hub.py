@@ -78,6 +78,18 @@ def hub_feature_dim(network: nn.Module) -> int:
     return cast(int, _head(network).proj.in_features)
 
 
+def to_precision(network: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """Let a network compute in `dtype`, but for its batch norms: their statistics stay float32, as they were.
+
+    A variance of bfloat16 would scale all that follows by some thousandths, always to the same side.
+    """
+    for module in network.modules():
+        if not isinstance(module, nn.modules.batchnorm._BatchNorm):
+            for tensor in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
+                tensor.data = tensor.data.to(dtype) if tensor.is_floating_point() else tensor.data
+    return network
+
+
 def hub_features(network: nn.Module, clips: Tensor, slow_ratio: int = 0) -> Tensor:
     """Features of clips.
 
@@ -87,7 +99,7 @@ def hub_features(network: nn.Module, clips: Tensor, slow_ratio: int = 0) -> Tens
         slow_ratio: see `HubModel`.
 
     Returns:
-        (N, C): the head's projection of it is the average of the head's outputs before their softmax.
+        (N, C) float32: the head's projection of it is the average of its outputs before their softmax.
     """
     x: Any = clips
     if slow_ratio:
@@ -98,8 +110,10 @@ def hub_features(network: nn.Module, clips: Tensor, slow_ratio: int = 0) -> Tens
     for block in body:
         x = block(x)
     if head.pool is not None:
-        x = cast(nn.Module, head.pool)(x)
-    return cast(Tensor, x.mean(dim=(2, 3, 4)))
+        pool = cast(nn.Module, head.pool)
+        plain = next(pool.parameters(), None) is None  # an average, which is taken in float32
+        x = pool(x.float() if plain else x)
+    return cast(Tensor, x.mean(dim=(2, 3, 4), dtype=torch.float32))
 
 
 def _head(network: nn.Module) -> Any:

@@ -101,7 +101,7 @@ class InceptionI3D(nn.Module):
             clips: as for `mixed_5c`.
 
         Returns:
-            (N, C): `Mixed_5c`, averaged over space, over pairs of time steps, and over the pairs.
+            (N, C) float32: `Mixed_5c`, averaged over space, over pairs of time steps, and over the pairs.
         """
         return _pool(self.mixed_5c(clips)).mean(dim=2)
 
@@ -115,7 +115,7 @@ class InceptionI3D(nn.Module):
             (N, num_classes, T''), one row of logits a pair of time steps of `Mixed_5c`.
         """
         pooled = self.dropout(_pool(self.mixed_5c(clips)))  # (N, C, T'')
-        logits: Tensor = self.logits(pooled[..., None, None])  # (N, K, T'', 1, 1)
+        logits: Tensor = self.logits(pooled[..., None, None].to(clips))  # (N, K, T'', 1, 1)
         return logits[..., 0, 0]
 
 
@@ -230,6 +230,9 @@ def pad_same(x: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...]) -> Ten
 
 
 def _pool(maps: Tensor) -> Tensor:
-    """Average (N, C, T, H, W) over space, and over pairs of time steps where there are any: (N, C, T'')."""
-    over_space = maps.mean(dim=(3, 4))  # (N, C, T); at 224 pixels this is the published 7x7 pool
+    """Average (N, C, T, H, W) over space, and over pairs of time steps where there are any: (N, C, T'').
+
+    In float32, whatever the maps are: that halves the error of features in bfloat16.
+    """
+    over_space = maps.mean(dim=(3, 4), dtype=torch.float32)  # (N, C, T); at 224 pixels the published 7x7 pool
     return F.avg_pool1d(over_space, min(2, over_space.shape[2]), stride=1)

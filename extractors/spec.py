@@ -45,6 +45,7 @@ class ExtractorSpec:
         windows: "exact" for a window of frames per feature; "continual" for an I3D that convolves the stream
             as a whole, which makes another feature; `window` has no part in it.
         frame_stride: grid frames from one frame of a clip to the next.
+        precision: of the arithmetic that made the features, "float32" or "bfloat16"; "" where nobody knows.
     """
 
     name: str
@@ -60,6 +61,7 @@ class ExtractorSpec:
     padding: str = "repeat"
     windows: str = "exact"
     frame_stride: int = 1
+    precision: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str):
@@ -85,6 +87,7 @@ class ExtractorSpec:
             "flow": FLOW_METHODS if FLOW in self.streams else ("",),
             "padding": ("repeat", "zero"),
             "windows": ("exact",) if self.is_hub else ("exact", "continual"),
+            "precision": ("", "float32", "bfloat16"),
         }
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
@@ -142,14 +145,15 @@ class ExtractorSpec:
 def differences(one: ExtractorSpec, other: ExtractorSpec) -> list[str]:
     """What keeps features of one from being those of the other, "rate 15 and 30", nothing if they are alike.
 
-    The stride is no part of it: it chooses among features, and changes none. A fingerprint that is not known
-    differs from none.
+    The stride is no part of it: it chooses among features, and changes none. Nor is the precision: a model
+    that learned from a GPU's features may watch on a CPU, where they differ by some thousandths. A
+    fingerprint that is not known differs from none.
     """
     unlike = []
     for field in fields(ExtractorSpec):
         a, b = getattr(one, field.name), getattr(other, field.name)
         unknown = field.name == "fingerprint" and not (a and b)
-        if a != b and field.name not in ("stride", "name") and not unknown:
+        if a != b and field.name not in ("stride", "name", "precision") and not unknown:
             a, b = (value[:12] if field.name == "fingerprint" else value for value in (a, b))
             unlike.append(f"{field.name} {a} and {b}")
     return unlike

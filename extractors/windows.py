@@ -2,12 +2,15 @@
 
 A feature at grid frame i * stride reads the window of frames around it. Beyond the ends of the video there
 are none: the first and the last picture are repeated, as the published features' code does it, or zeros stand
-there, as its author once wrote.
+there, as its author once wrote. The two ends of a hole, in which a live source showed nothing, are such ends,
+too; a window that lies in the hole with more than half of its frames is none.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
+from collections.abc import Iterator
 from typing import Literal, NamedTuple, cast
 
 import numpy as np
@@ -32,7 +35,7 @@ class Clips(NamedTuple):
 
 
 class Windows:
-    """Cuts windows from a stream of items.
+    """Cuts windows from a stream of items. A window of which most was not seen is empty.
 
     Args:
         spec: window, frame stride, stride and padding.
@@ -41,7 +44,7 @@ class Windows:
     def __init__(self, spec: ExtractorSpec) -> None:
         self._spec = spec
         self._ahead = spec.span - 1 - spec.span // 2
-        self._recent: deque[Item] = deque(maxlen=spec.span)
+        self._recent: deque[Item | None] = deque(maxlen=spec.span)  # None for what was not seen
         self._taken = self._cut = 0  # items taken, windows cut
 
     def push(self, item: Item) -> list[Item] | None:
@@ -50,11 +53,24 @@ class Windows:
             self._recent.extend([self._padding(item)] * (self._spec.span // 2))
         return self._fill(item)
 
+    def skip(self, count: int) -> Iterator[list[Item]]:
+        """Take `count` grid frames of which nothing was seen, after at least one that was; give the windows
+        that they complete. It costs the same however many there are, but for the empty windows.
+        """
+        alone = min(count, self._spec.span)  # from then on no frame in reach was seen
+        yield from self._unseen(alone)
+        jumped, rest = divmod(count - alone, self._spec.stride)
+        self._taken += jumped * self._spec.stride
+        self._cut += jumped
+        yield from itertools.repeat([], jumped)
+        yield from self._unseen(rest)
+
     def finish(self) -> list[list[Item]]:
         """The windows that were still waiting when the video ended."""
         if not self._taken:
             return []
-        padding = self._padding(self._recent[-1])
+        last = self._recent[-1]
+        padding = None if last is None else self._padding(last)
         centres = -(-self._taken // self._spec.stride)  # windows whose centre lies within the video
         windows = []
         while self._cut < centres:
@@ -63,18 +79,36 @@ class Windows:
                 windows.append(window)
         return windows
 
-    def _fill(self, item: Item) -> list[Item] | None:
+    def _unseen(self, count: int) -> list[list[Item]]:
+        windows = (self._fill(None) for _ in range(count))
+        return [window for window in windows if window is not None]
+
+    def _fill(self, item: Item | None) -> list[Item] | None:
         self._recent.append(item)
         self._taken += 1
         if self._taken - 1 != self._cut * self._spec.stride + self._ahead:
             return None
         self._cut += 1
-        return list(self._recent)[:: self._spec.frame_stride]
+        window = list(self._recent)[:: self._spec.frame_stride]
+        seen = [item for item in window if item is not None]
+        if len(seen) == len(window):
+            return seen
+        return [] if 2 * len(seen) < len(window) else self._padded(window, seen[0])
+
+    def _padded(self, window: list[Item | None], nearest: Item) -> list[Item]:
+        """What was not seen shows the picture before it; where there is none, the first one, `nearest`."""
+        padded = []
+        for item in window:
+            nearest = nearest if item is None else item
+            padded.append(self._padding(nearest) if item is None else item)
+        return padded
 
     def _padding(self, item: Item) -> Item:
         """Beyond the end at which `item` stands: the picture, if it is to be repeated, does not move."""
-        still = None if item.flow is None else np.zeros_like(item.flow)
-        return Item(item.rgb, still, inside=self._spec.padding == "repeat")
+        repeat = self._spec.padding == "repeat"
+        if item.flow is None:
+            return item if repeat else Item(item.rgb, None, inside=False)
+        return Item(item.rgb, np.zeros_like(item.flow), inside=repeat)
 
 
 def stack(windows: list[list[Item]]) -> Clips:

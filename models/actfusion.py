@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .diffusion import CosineSchedule, ddim_times
+from .precision import full_float32
 
 INPUT = -1  # in `conditioning_layers`: the masked input features
 PREDICTION = -2  # in `conditioning_layers`: the encoder's softmaxed prediction
@@ -157,7 +158,7 @@ class ActFusion(nn.Module):
             features: (B, C, T) float.
             visible: (B, T) bool, False where the mask token replaces the features; None sees everything.
             lengths: (B,) int, steps of each video; what lies beyond is padding, which changes nothing before
-                it. None where all fill T.
+                it. None where all fill T. Best on the CPU, wherever the features are: see `valid_steps`.
 
         Returns:
             The encoder's logits (B, K, T) and the conditioning (B, E, T). With mask tokens at the decoder the
@@ -171,7 +172,7 @@ class ActFusion(nn.Module):
                 f"features have shape {tuple(features.shape)}; "
                 f"this model reads (B, {self.config.feature_dim}, T)"
             )
-        valid = valid_steps(lengths, features.shape[2])
+        valid = valid_steps(lengths, features.shape[2], features.device)
         if visible is None:
             return cast(tuple[Tensor, Tensor], self.encoder(features, valid))
         if visible.shape != (features.shape[0], features.shape[2]):
@@ -189,7 +190,7 @@ class ActFusion(nn.Module):
         order = visible.int().argsort(dim=1, descending=True, stable=True)  # (B, T) visible steps first
         back = order.argsort(dim=1)
         packed = features.gather(2, order[:, None].expand_as(features))  # (B, C, T)
-        counted = valid_steps(visible.sum(dim=1), features.shape[2])
+        counted = valid_steps(visible.sum(dim=1), features.shape[2], features.device)
         logits, conditioning = self.encoder(packed, counted, order)
         logits = logits.gather(2, back[:, None].expand_as(logits))  # (B, K, T)
         conditioning = conditioning.gather(2, back[:, None].expand_as(conditioning))  # (B, E, T)
@@ -205,14 +206,14 @@ class ActFusion(nn.Module):
 
         Args:
             noisy: (B, K, T) float in [0, 1], noisy labels.
-            step: (B,) int, diffusion step of each.
+            step: (B,) int, diffusion step of each; on the CPU or where the rest is.
             conditioning: (B, E, T) float, from `encode`.
             lengths: (B,) int, as for `encode`.
 
         Returns:
             (B, K, T) logits of the clean labels.
         """
-        valid = valid_steps(lengths, noisy.shape[2])
+        valid = valid_steps(lengths, noisy.shape[2], noisy.device)
         prepared = self.decoder.prepare(conditioning, valid)
         return cast(Tensor, self.decoder(noisy, self.decoder.embed(step), prepared))
 
@@ -244,7 +245,8 @@ class ActFusion(nn.Module):
             visible: (B, T) bool, False for the future; None sees everything.
             noise: standard normal (B, K, T) values on the features' device: a function of (i, shape), or a
                 tensor (steps + 1, B, K, T) read at i, where i = 0 is the start and i >= 1 is added after the
-                i-th step (the last step adds none). None draws them from torch's global generator.
+                i-th step (the last step adds none). None draws them from torch's global generator on the CPU,
+                so that one seed gives the same labels on every device.
             sampling_steps: DDIM steps; None takes the configuration's.
             eta: fresh noise of DDIM; None takes the configuration's.
             lengths: (B,) int, as for `encode`.
@@ -265,34 +267,37 @@ class ActFusion(nn.Module):
         shape = (features.shape[0], self.config.num_classes, features.shape[2])
         draw = _noise_source(noise, features)
 
-        _, conditioning = self.encode(features, visible, lengths)
-        prepared = self.decoder.prepare(conditioning, valid_steps(lengths, features.shape[2]))
-        embeddings = self.decoder.embed(
-            torch.tensor([step for step, _ in times], device=features.device)
-        )  # (steps, D)
+        with full_float32(features.device):
+            _, conditioning = self.encode(features, visible, lengths)
+            valid = valid_steps(lengths, features.shape[2], features.device)
+            prepared = self.decoder.prepare(conditioning, valid)
+            embeddings = self.decoder.embed(torch.tensor([step for step, _ in times]))  # (steps, D)
 
-        sample = draw(0, shape)  # (B, K, T)
-        for i, (step, next_step) in enumerate(times):
-            logits: Tensor = self.decoder(self.to_labels(sample), embeddings[i : i + 1], prepared)
-            probabilities = logits.softmax(dim=1)
-            fresh = draw(i + 1, shape) if eta > 0 and i + 1 < len(times) else None
-            sample = self.schedule.ddim_step(
-                sample, self.to_signal(probabilities), step, next_step, eta, fresh
-            )
+            sample = draw(0, shape)  # (B, K, T)
+            for i, (step, next_step) in enumerate(times):
+                logits: Tensor = self.decoder(self.to_labels(sample), embeddings[i : i + 1], prepared)
+                probabilities = logits.softmax(dim=1)
+                fresh = draw(i + 1, shape) if eta > 0 and i + 1 < len(times) else None
+                sample = self.schedule.ddim_step(
+                    sample, self.to_signal(probabilities), step, next_step, eta, fresh
+                )
         return probabilities
 
 
-def valid_steps(lengths: Tensor | None, total: int) -> Tensor | None:
-    """(B, total) bool, True within each video of `lengths` (B,) int; None where nothing is padded."""
-    if lengths is None or bool((lengths == total).all()):
+def valid_steps(lengths: Tensor | None, total: int, device: torch.device) -> Tensor | None:
+    """(B, total) bool on `device`, True within each video of `lengths` (B,); None where nothing is padded.
+
+    Of lengths on a GPU it is not asked whether anything is padded: the program would have to wait for them.
+    """
+    if lengths is None or (lengths.device.type == "cpu" and bool((lengths == total).all())):
         return None
-    return torch.arange(total, device=lengths.device) < lengths[:, None]
+    return torch.arange(total, device=device) < lengths.to(device)[:, None]
 
 
 def _noise_source(noise: NoiseSource | Tensor | None, like: Tensor) -> NoiseSource:
     """See `ActFusion.sample`."""
     if noise is None:
-        return lambda i, shape: torch.randn(shape, dtype=like.dtype, device=like.device)
+        return lambda i, shape: torch.randn(shape, dtype=like.dtype).to(like.device)
     if isinstance(noise, Tensor):
         return lambda i, shape: noise[i]
     return noise
@@ -328,9 +333,7 @@ class Encoder(nn.Module):
         self, features: Tensor, valid: Tensor | None = None, position: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """`position` (B, T) int is where each step lies in its video, if not where it lies here."""
-        x = self.drop_channels(features)  # (B, C, T)
-        x = self.drop_steps(x.transpose(1, 2)).transpose(1, 2)
-        x = self.project_in(x)  # (B, D, T)
+        x = self._project_in(features)  # (B, D, T)
         if self.position is not None:
             if position is None:
                 position = torch.arange(x.shape[2], device=x.device)
@@ -341,6 +344,22 @@ class Encoder(nn.Module):
         logits = self.project_out(x)  # (B, K, T)
         outputs[PREDICTION] = logits.softmax(dim=1)
         return logits, torch.cat([outputs[i] for i in self.conditioning_layers], dim=1)
+
+    def _project_in(self, features: Tensor) -> Tensor:
+        """The first convolution; in training, of features without whole channels and whole time steps.
+
+        Features are by far the largest tensor there is, 18 MB of a video against half a megabyte of what
+        becomes of it. So their channels are dropped from the weights, and their steps from the outcome: that
+        is the same, without a copy of them.
+        """
+        if not self.training:
+            return cast(Tensor, self.project_in(features))
+        batch, channels, steps = features.shape
+        kept_channels = self.drop_channels(features.new_ones(batch, channels, 1))
+        kept_steps = self.drop_steps(features.new_ones(batch, steps, 1))
+        weight = self.project_in.weight[:, :, 0] * kept_channels.transpose(1, 2)  # (B, D, C)
+        bias = cast(Tensor, self.project_in.bias)[:, None]
+        return cast(Tensor, weight @ features * kept_steps.transpose(1, 2) + bias)
 
 
 class Decoder(nn.Module):
@@ -369,7 +388,7 @@ class Decoder(nn.Module):
         self.project_out = nn.Conv1d(dim, config.num_classes, 1)
 
     def embed(self, step: Tensor) -> Tensor:
-        """Embed diffusion steps (N,) int as (N, D) float."""
+        """Embed diffusion steps (N,) int, on the CPU or not, as (N, D) float on the decoder's device."""
         waves = sinusoidal_embedding(step, self.width).to(self.time_out.weight)  # (N, width)
         return cast(Tensor, self.time_out(self.time_mlp(waves)))
 

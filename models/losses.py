@@ -67,7 +67,7 @@ def training_losses(
     """Run encoder and decoder once, on labels noised to a diffusion step, and measure both.
 
     Every loss is a mean over the steps of a video, and then over the videos, so that a padded batch gives
-    what its videos give one by one.
+    what its videos give one by one. Under autocast, only encoder and decoder compute in less than float32.
 
     Args:
         model: in training mode, or in eval mode to leave dropout off.
@@ -75,11 +75,11 @@ def training_losses(
         labels: (B, T) int64; padding may hold any class.
         boundary: (B, T) float in [0, 1], from `soft_boundary`.
         visible: (B, T) bool, from `masking.draw_mask`; None hides nothing.
-        step: (B,) int, diffusion step of each video.
+        step: (B,) int, diffusion step of each video; on the CPU, so that nothing has to wait for a GPU.
         noise: (B, K, T) float, standard normal.
         config: weights of the losses.
         class_weights: (K,) float, from `balanced_class_weights`; None weighs all classes alike.
-        lengths: (B,) int, steps of each video; None where all fill T.
+        lengths: (B,) int, steps of each video, on the CPU as well; None where all fill T.
         scored: (B, T) bool, False for steps within the video that no loss may count, because nobody knows
             their label; None counts all.
 
@@ -89,14 +89,13 @@ def training_losses(
         "reconstruction"; and their weighted sum, "total".
     """
     one_hot = F.one_hot(labels, model.config.num_classes).transpose(1, 2).to(noise.dtype)  # (B, K, T)
-    target = labels if config.soft_label_sigma is None else soften(one_hot, config.soft_label_sigma, lengths)
-
     encoder_logits, conditioning = model.encode(features, visible, lengths)  # (B, K, T), (B, E, T)
     noisy = model.schedule.add_noise(model.to_signal(one_hot), noise, step)  # (B, K, T)
     decoder_logits = model.decode(model.to_labels(noisy), step, conditioning, lengths)  # (B, K, T)
+    restored = model.reconstruct(conditioning) if model.config.reconstruction else None  # (B, C, T)
 
     within = torch.ones_like(labels, dtype=torch.bool)  # (B, T)
-    valid = valid_steps(lengths, labels.shape[1])
+    valid = valid_steps(lengths, labels.shape[1], labels.device)
     for known in (valid, scored):
         within = within if known is None else within & known
     seen = within if visible is None else within & visible
@@ -104,26 +103,31 @@ def training_losses(
 
     losses = {}
     total = torch.zeros((), device=features.device)
-    for part, logits in (("encoder", encoder_logits.float()), ("decoder", decoder_logits.float())):
-        kind = getattr(config, f"{part}_steps")
-        if part == "encoder" and model.config.mask_at == "decoder":
-            kind = "observed"  # of the others that encoder knows nothing
-        each = {
-            "cross_entropy": cross_entropy_loss(logits, target, class_weights),
-            "smoothing": smoothing_loss(logits),
-            "boundary": boundary_loss(logits, boundary),
-        }
-        for name, values in each.items():
-            first = labels.shape[1] - values.shape[1]  # 1 for the losses between two steps
-            loss = _mean(values, steps[kind][:, first:], within[:, first:])
-            losses[f"{part}_{name}"] = loss
-            if weight := getattr(config, f"{part}_{name}"):
-                total = total + weight * loss
-    if model.config.reconstruction:
-        error = (model.reconstruct(conditioning).float() - features).square().mean(dim=1)  # (B, T)
-        hidden = steps["future"]
-        losses["reconstruction"] = _mean(error, hidden, hidden)
-        total = total + config.reconstruction * losses["reconstruction"]
+    # CUDA refuses a binary cross entropy under autocast; and bfloat16 has three digits for what is compared.
+    with torch.autocast(features.device.type, enabled=False):
+        target = labels
+        if config.soft_label_sigma is not None:
+            target = soften(labels, model.config.num_classes, config.soft_label_sigma, lengths)
+        for part, logits in (("encoder", encoder_logits.float()), ("decoder", decoder_logits.float())):
+            kind = getattr(config, f"{part}_steps")
+            if part == "encoder" and model.config.mask_at == "decoder":
+                kind = "observed"  # of the others that encoder knows nothing
+            each = {
+                "cross_entropy": cross_entropy_loss(logits, target, class_weights),
+                "smoothing": smoothing_loss(logits),
+                "boundary": boundary_loss(logits, boundary),
+            }
+            for name, values in each.items():
+                first = labels.shape[1] - values.shape[1]  # 1 for the losses between two steps
+                loss = _mean(values, steps[kind][:, first:], within[:, first:])
+                losses[f"{part}_{name}"] = loss
+                if weight := getattr(config, f"{part}_{name}"):
+                    total = total + weight * loss
+        if restored is not None:
+            error = (restored.float() - features).square().mean(dim=1)  # (B, T)
+            hidden = steps["future"]
+            losses["reconstruction"] = _mean(error, hidden, hidden)
+            total = total + config.reconstruction * losses["reconstruction"]
     return {**losses, "total": total}
 
 
@@ -206,16 +210,32 @@ def soft_boundary(labels: NDArray[np.integer], sigma: float) -> NDArray[np.float
     return (smooth / float(smooth.max())).astype(np.float32)
 
 
-def soften(one_hot: Tensor, sigma: float, lengths: Tensor | None = None) -> Tensor:
-    """Smooth one-hot labels (B, K, T) over time by a Gaussian of `sigma` steps; each step still sums to 1.
+def soften(labels: Tensor, num_classes: int, sigma: float, lengths: Tensor | None = None) -> Tensor:
+    """One-hot labels, smoothed over time by a Gaussian of `sigma` steps; each step still sums to 1.
 
-    Each video is smoothed within its own length of `lengths` (B,); padding stays as it is.
+    Each video is mirrored at its ends and cut off at four sigma, as scipy's `gaussian_filter1d` does it.
+
+    Args:
+        labels: (B, T) int64.
+        num_classes: K.
+        sigma: steps.
+        lengths: (B,) int, as for `training_losses`; padding gets something that sums to 1 as well.
+
+    Returns:
+        (B, K, T) float32.
     """
-    soft = one_hot.cpu().numpy().copy()  # (B, K, T)
-    ends = [soft.shape[2]] * len(soft) if lengths is None else lengths.tolist()
-    for video, end in zip(soft, ends, strict=True):
-        video[:, :end] = gaussian_filter1d(video[:, :end], sigma, axis=1)
-    return torch.from_numpy(soft).to(one_hot)
+    batch, total = labels.shape
+    reach = int(4 * sigma + 0.5)
+    offsets = range(-reach, reach + 1)
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    soft = torch.zeros(batch, num_classes, total, device=labels.device)
+    ends = total if lengths is None else lengths.to(labels.device)[:, None]  # (B, 1)
+    here = torch.arange(total, device=labels.device)[None]  # (1, T)
+    for offset, weight in zip(offsets, (weights / weights.sum()).tolist(), strict=True):
+        there = (here + offset) % (2 * ends)  # mirrored at both ends, a video repeats after twice its length
+        there = torch.minimum(there, 2 * ends - 1 - there).expand(batch, total)
+        soft.scatter_add_(1, labels.gather(1, there)[:, None], torch.full_like(soft[:, :1], weight))
+    return soft
 
 
 def balanced_class_weights(counts: NDArray[np.integer]) -> NDArray[np.float32]:

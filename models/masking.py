@@ -27,7 +27,7 @@ class MaskConfig:
         patch_size: steps in a patch of the random mask.
         patches: smallest and largest number of patches that the random mask hides.
         boundary_threshold: the boundary mask hides steps whose soft boundary reaches this.
-        relation_classes: the relation mask hides this many of the classes present.
+        relation_classes: the relation mask hides up to this many of the classes present.
     """
 
     kinds: tuple[Kind, ...] = ("none", "anticipative", "random", "boundary", "relation", "relation")
@@ -100,10 +100,8 @@ def boundary_mask(boundary: NDArray[np.floating], threshold: float) -> Visible:
 
 
 def relation_mask(labels: NDArray[np.integer], classes: int, rng: np.random.Generator) -> Visible:
-    """Hide every step of `classes` classes drawn from those present (of all, where fewer are present).
+    """Hide every step of up to `classes` classes: so many are drawn from those present, with replacement.
 
-    Source: ActFusion, Sec. C, after DiffAct.
+    Source: ActFusion, Sec. C, after DiffAct; the drawing is that of the authors' release.
     """
-    present = np.unique(labels)
-    hidden = rng.choice(present, size=min(classes, len(present)), replace=False)
-    return ~np.isin(labels, hidden)
+    return ~np.isin(labels, rng.choice(np.unique(labels), size=classes))

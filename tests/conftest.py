@@ -60,7 +60,7 @@ def tiny_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six seconds at 15 frames a second, 64 x 48, of a bright square that wanders, in .mp4 without sound."""
     path = tmp_path_factory.mktemp("video") / "tiny.mp4"
     info = SourceInfo("tiny", 64, 48, None, 15.0, live=False, has_audio=False)
-    with VideoWriter(path, None, info) as writer:
+    with VideoWriter(path, info) as writer:
         for index in range(90):
             writer.write(index / 15, wandering_square(index))
     return path

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from actfusion_stream.arguments import OneLineParser
+from actfusion_stream.arguments import OneLineParser, number
 from actfusion_stream.errors import StreamError
 
 from .data.annotation_files import read_annotations, write_csv
@@ -26,21 +26,21 @@ from .data.mstcn import feature_times, write_mstcn
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = OneLineParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = OneLineParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("annotations", type=Path, help=".csv, .eaf or .txt file, or a folder of them")
     parser.add_argument("--to", choices=("mstcn", "csv", "elan"), required=True)
     parser.add_argument("--out", type=Path, required=True, help="folder, or the .csv file")
-    parser.add_argument("--rate", type=float, default=15.0, help="labels a second of text files; default: 15")
+    parser.add_argument(
+        "--rate",
+        type=number("labels a second", 0, 1000, above=True),
+        default=15.0,
+        help="of text files; default: 15",
+    )
     parser.add_argument("--features", type=Path, help="a label for each feature that actfusion-extract wrote")
     parser.add_argument("--background", default="background", help="label of what nobody annotated")
     parser.add_argument("--tier", help="of ELAN files")
     parser.add_argument("--test", nargs="+", default=[], metavar="VIDEO", help="default: the last fifth")
     options = parser.parse_args(arguments)
-    if not 0 < options.rate <= 1000:
-        parser.error(f"--rate {options.rate:g}: give labels a second, above 0, at most 1000")
     console = Console(stderr=True)
     try:
         found = read_annotations(options.annotations, options.rate, options.tier)

@@ -18,7 +18,7 @@ from pathlib import Path
 import cv2
 import torch
 
-from actfusion_stream.arguments import OneLineParser
+from actfusion_stream.arguments import OneLineParser, number, whole_number
 
 from .benchmarks.extractors import benchmark_extractors
 from .benchmarks.flow import benchmark_flow
@@ -30,11 +30,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser = OneLineParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["training", "extractors", "flow"])
     parser.add_argument("--preset", choices=PRESETS, default="50salads")
-    parser.add_argument("--micro-batch", type=int, default=8)
-    parser.add_argument("--rounds", type=int, default=5, help="the fastest counts")
-    parser.add_argument("--width", type=float, default=1.0, help="of the I3D")
-    parser.add_argument("--size", type=int, default=224, help="pixels of the I3D's pictures")
-    parser.add_argument("--count", type=int, default=8, help="features, or pairs of frames")
+    parser.add_argument("--micro-batch", type=whole_number("videos", 1, 1000), default=8)
+    parser.add_argument(
+        "--rounds", type=whole_number("rounds", 1, 1000), default=5, help="the fastest counts"
+    )
+    parser.add_argument("--width", type=number("a factor", 0.01, 4), default=1.0, help="of the I3D")
+    parser.add_argument(
+        "--size", type=whole_number("pixels", 32, 4096), default=224, help="pixels of the I3D's pictures"
+    )
+    parser.add_argument(
+        "--count", type=whole_number("how many", 1, 100_000), default=8, help="features, or pairs of frames"
+    )
     parser.add_argument("--video", type=Path, help="for flow")
     parser.add_argument("--device", help="default: a GPU where there is one")
     add_preset_options(parser)

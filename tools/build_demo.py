@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from actfusion_stream.arguments import OneLineParser
+from actfusion_stream.arguments import OneLineParser, whole_number
 from actfusion_stream.extractors.extractor import Extractor
 from actfusion_stream.kitchen.drawing import KITCHEN_MARK
 from actfusion_stream.kitchen.script import CLASS_NAMES
@@ -63,8 +63,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser = OneLineParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("runs/demo"), help="folder for what is in between")
     parser.add_argument("--out", type=Path, default=bundled_checkpoint(), help="checkpoint to write")
-    parser.add_argument("--extractor-steps", type=int, default=4500, help="clips seen: 16 times as many")
-    parser.add_argument("--model-steps", type=int, default=4500, help="sequences seen: 8 times as many")
+    parser.add_argument(
+        "--extractor-steps",
+        type=whole_number("steps", 1, 1_000_000),
+        default=4500,
+        help="clips seen: 16 times as many",
+    )
+    parser.add_argument(
+        "--model-steps",
+        type=whole_number("steps", 1, 1_000_000),
+        default=4500,
+        help="sequences seen: 8 times as many",
+    )
     options = parser.parse_args(arguments)
     work: Path = options.work
     work.mkdir(parents=True, exist_ok=True)

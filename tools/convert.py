@@ -20,10 +20,7 @@ from .training.released import convert
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = OneLineParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = OneLineParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("released", type=Path, help="an official state dict")
     parser.add_argument("--preset", choices=PRESETS, required=True)
     parser.add_argument("--labels", type=Path, required=True, help="mapping.txt of the dataset")

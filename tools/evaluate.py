@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 from pathlib import Path
 
 from rich.console import Console
 
-from actfusion_stream.arguments import OneLineParser
+from actfusion_stream.arguments import MOST_SEED, OneLineParser, number, whole_number
 from actfusion_stream.engine.engine import choose_device
 from actfusion_stream.errors import StreamError
 from actfusion_stream.files import replacing
@@ -24,17 +23,18 @@ from .data.dataset import LABELS, Dataset
 from .evaluation.checkpoint import evaluate_checkpoint
 from .evaluation.dataset import score_predictions, show
 from .evaluation.kitchen import evaluate_kitchen
+from .training.device import failures_said
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = OneLineParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = OneLineParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", type=Path, help="default: the bundled one")
     parser.add_argument("--json", type=Path, help="write the figures here, too")
     parser.add_argument(
-        "--tick", type=float, default=1.0, help="seconds from one run of the model to the next"
+        "--tick",
+        type=number("seconds", 0, 3600, above=True),
+        default=1.0,
+        help="seconds from one run of the model to the next",
     )
     data = parser.add_argument_group("on a dataset")
     data.add_argument("--data", type=Path, help="in the MS-TCN layout")
@@ -51,28 +51,35 @@ def main(arguments: list[str] | None = None) -> int:
     data.add_argument("--online", action="store_true", help="replay each video as a stream, too")
     data.add_argument(
         "--rate",
-        type=float,
+        type=number("features a second", 0, 1000, above=True),
         help="features per second; default: as extracted, else 30 for sample rates from 8, else 15",
     )
     data.add_argument("--per-video", action="store_true")
     data.add_argument("--predictions", type=Path, help="score this folder of label files, without a model")
-    data.add_argument("--sampling-steps", type=int, help="denoising steps; default: as in the checkpoint")
-    data.add_argument("--eta", type=float, help="noise added in each of them, 0 to 1; default: as above")
-    data.add_argument("--seed", type=int, default=0, help="of the noise")
+    data.add_argument(
+        "--sampling-steps",
+        type=whole_number("steps", 1, 1000),
+        help="denoising steps; default: as in the checkpoint",
+    )
+    data.add_argument(
+        "--eta", type=number("a share", 0, 1), help="noise added in each of them, 0 to 1; default: as above"
+    )
+    data.add_argument("--seed", type=whole_number("a number", 0, MOST_SEED), default=0, help="of the noise")
     data.add_argument("--device", help="default: a GPU where there is one")
     kitchen = parser.add_argument_group("on kitchens, without --data")
-    kitchen.add_argument("--first-seed", type=int, default=10_000, help="below 10000 are training seeds")
-    kitchen.add_argument("--videos", type=int, default=24)
+    kitchen.add_argument(
+        "--first-seed",
+        type=whole_number("a number", 0, 999_999_999),
+        default=10_000,
+        help="below 10000 are training seeds",
+    )
+    kitchen.add_argument("--videos", type=whole_number("how many", 1, 100_000), default=24)
     kitchen.add_argument(
         "--work", type=Path, default=Path("runs/evaluate"), help="where rendered videos are kept"
     )
     options = parser.parse_args(arguments)
     if options.predictions and not options.data:
         parser.error("--predictions needs --data, the annotations to score against")
-    if not all(0 < value < math.inf for value in (options.tick, options.rate) if value is not None):
-        parser.error("--tick and --rate: give a number above 0")
-    if options.eta is not None and not 0 <= options.eta <= 1:
-        parser.error(f"--eta {options.eta:g}: give a number from 0 to 1")
     console, log = Console(), Console(stderr=True)
     try:
         figures: object
@@ -83,22 +90,24 @@ def main(arguments: list[str] | None = None) -> int:
             if options.predictions:
                 results = score_predictions(Dataset(options.data), options.predictions, options.split)
             else:
-                results = evaluate_checkpoint(
-                    options.checkpoint,
-                    options.data,
-                    options.split or "1",
-                    features=options.features,
-                    no_length=options.no_length,
-                    force_extractor=options.force_extractor,
-                    online=options.online,
-                    tick=options.tick,
-                    rate=options.rate,
-                    sampling_steps=options.sampling_steps,
-                    eta=options.eta,
-                    seed=options.seed,
-                    device=choose_device(options.device),
-                    console=log,
-                )
+                device = choose_device(options.device)
+                with failures_said(device, "give another --device"):
+                    results = evaluate_checkpoint(
+                        options.checkpoint,
+                        options.data,
+                        options.split or "1",
+                        features=options.features,
+                        no_length=options.no_length,
+                        force_extractor=options.force_extractor,
+                        online=options.online,
+                        tick=options.tick,
+                        rate=options.rate,
+                        sampling_steps=options.sampling_steps,
+                        eta=options.eta,
+                        seed=options.seed,
+                        device=device,
+                        console=log,
+                    )
             show(Console(width=max(console.width, 100)), results, options.per_video)
             figures = results.to_json()
         if options.json:

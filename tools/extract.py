@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from actfusion_stream.arguments import OneLineParser
+from actfusion_stream.arguments import OneLineParser, number, whole_number
 from actfusion_stream.engine.engine import choose_device
 from actfusion_stream.errors import StreamError
 from actfusion_stream.extractors.catalogue import I3D_STREAMS, NAMES
@@ -46,7 +46,11 @@ def add_extractor_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--flow", choices=FLOW_METHODS, help="default: raft-large on a GPU, else dis")
     parser.add_argument("--windows", choices=("exact", "continual"))
     parser.add_argument("--padding", choices=("repeat", "zero"), help="beyond the ends; default: repeat")
-    parser.add_argument("--rate", type=float, help="frames a second; default: the videos' own")
+    parser.add_argument(
+        "--rate",
+        type=number("frames a second", 0, 1000, above=True),
+        help="frames a second; default: the videos' own",
+    )
 
 
 def choice(options: argparse.Namespace, stride: int | None, device: torch.device) -> ExtractorChoice:
@@ -64,20 +68,17 @@ def choice(options: argparse.Namespace, stride: int | None, device: torch.device
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = OneLineParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = OneLineParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("videos", type=Path, nargs="+", metavar="VIDEO", help="files, or folders of them")
     parser.add_argument("--out", type=Path, required=True, help="folder of the features, e.g. DATA/features")
     add_extractor_options(parser)
     parser.add_argument(
-        "--every", type=int, help="frames from one feature to the next; default: 1, or the checkpoint's own"
+        "--every",
+        type=whole_number("a number", 1, 1_000_000),
+        help="frames from one feature to the next; default: 1, or the checkpoint's own",
     )
     parser.add_argument("--device", help="default: a GPU where there is one")
     options = parser.parse_args(arguments)
-    if options.every is not None and options.every < 1:
-        parser.error(f"--every {options.every}: give a number from 1")
     console = Console(stderr=True)
     try:
         device = choose_device(options.device)

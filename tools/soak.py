@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from actfusion_stream.arguments import OneLineParser
+from actfusion_stream.arguments import OneLineParser, number
 from actfusion_stream.errors import StreamError
 from actfusion_stream.sinks.targets import check_output
 
@@ -27,29 +27,31 @@ from .robustness.soak import soak
 def _speed(text: str) -> float | None:
     if text == "max":
         return None
-    try:
-        speed = float(text)
-    except ValueError:
-        speed = 0.0
-    if not 0 < speed < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r}: give seconds of video a second, or max")
-    return speed
+    return number("max, or seconds of video a second", 0, 1e6, above=True)(text)
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = OneLineParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--hours", type=float, default=24.0, help="of video; default: 24")
+    parser.add_argument(
+        "--hours",
+        type=number("hours", 0.2, 1000),
+        default=24.0,
+        help="of video; default: 24; in less than ten minutes nothing is full",
+    )
     parser.add_argument("--speed", type=_speed, default=None, help="seconds of video a second; default: max")
-    parser.add_argument("--rate", type=float, default=4.0, help="frames a second; default: 4")
-    parser.add_argument("--tick", type=float, default=10.0, help="default: 10 seconds of video")
-    parser.add_argument("--memory", type=float, default=600.0, help="seconds; default: 600")
-    parser.add_argument("--limit", type=float, default=30.0, help="MB that memory may grow; default: 30")
+    parser.add_argument(
+        "--rate",
+        type=number("frames a second", SPEC.rate, 240),
+        default=4.0,
+        help="frames a second; default: 4",
+    )
+    parser.add_argument("--tick", type=number("seconds"), default=10.0, help="default: 10 seconds of video")
+    parser.add_argument("--memory", type=number("seconds"), default=600.0, help="seconds; default: 600")
+    parser.add_argument(
+        "--limit", type=number("megabytes", 0, 1e6), default=30.0, help="MB that memory may grow; default: 30"
+    )
     parser.add_argument("--json", type=Path, help="file for the figures")
     options = parser.parse_args(arguments)
-    if not 0.2 <= options.hours <= 1000:
-        parser.error(f"--hours {options.hours:g}: give 0.2 to 1000; in less than ten minutes nothing is full")
-    if not SPEC.rate <= options.rate <= 240:
-        parser.error(f"--rate {options.rate:g}: give {SPEC.rate:g} to 240 frames a second")
     console = Console(highlight=False)
     try:
         if options.json:

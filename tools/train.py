@@ -17,21 +17,19 @@ from pathlib import Path
 
 from rich.console import Console
 
-from actfusion_stream.arguments import OneLineParser
+from actfusion_stream.arguments import MOST_SEED, OneLineParser, number, whole_number
 from actfusion_stream.engine.engine import choose_device
-from actfusion_stream.errors import StreamError
+from actfusion_stream.errors import StreamError, in_a_line
 
 from .data.dataset import LABELS
+from .training.device import failures_said
 from .training.presets import PRESETS, add_preset_options, override
 from .training.run import train
 from .training.settings import RATIO, Settings
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = OneLineParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = OneLineParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="dataset in the MS-TCN layout")
     parser.add_argument("--split", default="1", help="N of splits/train.splitN.bundle")
     parser.add_argument("--preset", choices=PRESETS, required=True)
@@ -46,20 +44,25 @@ def main(arguments: list[str] | None = None) -> int:
         help=f"anticipate {RATIO:g} times the observed length, whatever the true one",
     )
     parser.add_argument(
-        "--held-out", type=float, default=0.1, help="share of the training list that picks the best"
+        "--held-out",
+        type=number("a share", 0, 0.99),
+        default=0.1,
+        help="share of the training list that picks the best",
     )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--micro-batch", type=int, default=8, help="most videos in one padded pass")
-    parser.add_argument("--validate-every", type=int, default=10, help="epochs")
-    parser.add_argument("--save-every", type=int, default=10, help="epochs")
+    parser.add_argument("--seed", type=whole_number("a number", 0, MOST_SEED), default=0)
+    parser.add_argument(
+        "--micro-batch",
+        type=whole_number("videos", 1, 100_000),
+        default=8,
+        help="most videos in one padded pass",
+    )
+    parser.add_argument(
+        "--validate-every", type=whole_number("epochs", 1, 1_000_000), default=10, help="epochs"
+    )
+    parser.add_argument("--save-every", type=whole_number("epochs", 1, 1_000_000), default=10, help="epochs")
     parser.add_argument("--device", help="default: a GPU where there is one")
     add_preset_options(parser)
     options = parser.parse_args(arguments)
-    if not 0 <= options.held_out < 1:
-        parser.error(f"--held-out {options.held_out:g}: give a share from 0 to below 1")
-    for name in ("micro_batch", "validate_every", "save_every"):
-        if getattr(options, name) < 1:
-            parser.error(f"--{name.replace('_', '-')} {getattr(options, name)}: give a number from 1")
     settings = Settings(
         options.data,
         options.split,
@@ -72,18 +75,20 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         preset = override(PRESETS[options.preset], vars(options))
         device = choose_device(options.device)
-        train(
-            settings,
-            preset,
-            options.out,
-            options.micro_batch,
-            options.validate_every,
-            options.save_every,
-            device,
-            console,
-        )
-    except (StreamError, ValueError) as error:
-        console.print(f"error: {error}", style="red", highlight=False, markup=False)
+        with failures_said(device, "give a smaller --micro-batch or --batch-size"):
+            train(
+                settings,
+                preset,
+                options.out,
+                options.micro_batch,
+                options.validate_every,
+                options.save_every,
+                device,
+                console,
+            )
+    except (StreamError, ValueError, OSError) as error:
+        said = in_a_line(error) if isinstance(error, OSError) else error
+        console.print(f"error: {said}", style="red", highlight=False, markup=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         console.print("stopped; the same command goes on from the last saved epoch")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import torch
@@ -14,6 +15,8 @@ from actfusion_stream.extractors.extractor import Extractor
 from actfusion_stream.models.actfusion import ActFusion
 from actfusion_stream.weights.checkpoint import Checkpoint, build, load_checkpoint
 from actfusion_stream.weights.extractor_choice import ExtractorChoice, open_extractor
+
+_process: int | None = None  # that first loaded an engine: torch's threads are in it alone
 
 
 class Engine:
@@ -45,6 +48,8 @@ class Engine:
         self.extractor, self.model, self.median = extractor, model, checkpoint.median
         self.device, self.warning = device, warning
         self._note, self._home = checkpoint.note, checkpoint.home
+        global _process
+        _process = _process or os.getpid()
 
     @classmethod
     def load(
@@ -72,6 +77,7 @@ class Engine:
             >>> session = engine.session(horizon="20s")
         """
         place = choose_device(device)
+        _check_process(place)
         loaded = load_checkpoint(checkpoint)
         name = "bundled" if checkpoint is None else str(checkpoint)
         given, warning = None, None
@@ -119,9 +125,27 @@ class Engine:
         """
         return Session(self, Settings(Horizon.parse(horizon), tick, memory))
 
+    def check_process(self) -> None:
+        """Make sure that this process can compute.
+
+        Raises:
+            StreamError: it was forked from one that had loaded an engine, whose threads are not here.
+        """
+        _check_process(self.device)
+
     def predictor(self) -> Predictor:
         """The model with the noise of one new stream."""
         return Predictor(self.model, self.median)
+
+
+def _check_process(device: torch.device) -> None:
+    if _process in (None, os.getpid()) or (device.type == "cpu" and torch.get_num_threads() == 1):
+        return
+    alone = ", or call torch.set_num_threads(1) in it" if device.type == "cpu" else ""
+    raise StreamError(
+        f"engine: this process was forked from one that had loaded an engine, and cannot compute on "
+        f"{device.type} as it is; start it by multiprocessing's spawn{alone}"
+    )
 
 
 def choose_device(name: str | torch.device | None) -> torch.device:

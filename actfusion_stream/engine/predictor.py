@@ -19,6 +19,19 @@ from actfusion_stream.models.actfusion import ActFusion
 _NOISE_BLOCK = 64  # feature indices per seeded draw: one generator a feature would cost more than the model
 
 
+class NotFinite(ArithmeticError):
+    """Weights that overflow have made a number that is none, or infinite.
+
+    Attributes:
+        in_features: what the extractor made, else what the model makes of it.
+        index: absolute, of the first feature step that has such a number.
+    """
+
+    def __init__(self, in_features: bool, index: int) -> None:
+        super().__init__(f"{'feature' if in_features else 'probability'} {index}")
+        self.in_features, self.index = in_features, index
+
+
 @dataclass(frozen=True)
 class Prediction:
     """Labels of consecutive feature steps.
@@ -79,25 +92,44 @@ class Predictor:
         self._noise = KeyedNoise(config.num_classes, config.sampling_steps if config.eta > 0 else 1)
         self._device = model.mask_token.device
 
-    def __call__(self, observed: Tensor | NDArray[np.float32], first: int, future: int) -> Prediction:
+    def __call__(
+        self,
+        observed: Tensor | NDArray[np.float32],
+        first: int,
+        future: int,
+        seen: NDArray[np.bool_] | None = None,
+    ) -> Prediction:
         """Segment what was observed and anticipate what follows.
 
         Args:
             observed: (C, N_O) float32, at least one step.
             first: absolute index of the first observed feature.
             future: steps N_A to anticipate.
+            seen: (N_O,) bool, False for steps of which nothing was seen; None where all were.
 
         Returns:
             A prediction of N_O + N_A steps.
+
+        Raises:
+            NotFinite: a feature or a probability is no number, or infinite.
         """
         channels, count = observed.shape
         features = torch.zeros(1, channels, count + future, device=self._device)  # (1, C, T)
         features[0, :, :count] = torch.as_tensor(observed)
         visible = torch.arange(count + future, device=self._device)[None] < count  # (1, T)
+        if seen is not None and not seen.all():
+            visible[0, :count] = torch.from_numpy(seen)
         self._noise.forget_before(first)
         noise = torch.from_numpy(self._noise(first, count + future)).to(self._device)  # (S, K, T)
-        probabilities = self.model.sample(features, visible, noise[:, None])[0].cpu().numpy()  # (K, T)
-        return decide(probabilities, self.median)
+        probabilities = self.model.sample(features, visible, noise[:, None])[0]  # (K, T)
+        # A probability may be finite though a feature is not. One transfer for both, as each one waits.
+        sound = features[0].isfinite().all(dim=0).to(probabilities)  # (T,)
+        found = torch.cat([probabilities, sound[None]]).cpu().numpy()  # (K + 1, T)
+        if not np.isfinite(found).all() or not found[-1].all():
+            features_fail = not found[-1].all()
+            fails = found[-1] == 0 if features_fail else ~np.isfinite(found).all(axis=0)
+            raise NotFinite(features_fail, first + int(fails.argmax()))
+        return decide(found[:-1], self.median)
 
 
 def smooth(probabilities: NDArray[np.float32], median: int) -> NDArray[np.float32]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from actfusion_stream.errors import StreamError
+from actfusion_stream.errors import StreamError, number_within
 
 MEMORY_SECONDS = 600.0  # what the model looks back on; older labels are kept as they were last given
 TICK_SECONDS = 1.0
@@ -27,18 +27,20 @@ class Horizon:
         Raises:
             StreamError: it is neither, not positive, or absurdly long.
         """
-        stripped = str(text).strip()
+        advice = (
+            f"give a ratio of the observed length from above 0 to {_MAX_RATIO:g}, "
+            f"e.g. 0.5, or seconds up to {_MAX_SECONDS:g}, e.g. 20s"
+        )
+        if not isinstance(text, str):
+            return cls(ratio=number_within("horizon", text, 0, _MAX_RATIO, advice, above=True))
+        stripped = text.strip()
         absolute = stripped.endswith("s")
         try:
             value = float(stripped.removesuffix("s"))
         except ValueError:
             value = float("nan")
-        limit = _MAX_SECONDS if absolute else _MAX_RATIO
-        if not 0 < value <= limit:
-            raise StreamError(
-                f"horizon {text}: give a ratio of the observed length from above 0 to {_MAX_RATIO:g}, "
-                f"e.g. 0.5, or seconds up to {_MAX_SECONDS:g}, e.g. 20s"
-            )
+        if not 0 < value <= (_MAX_SECONDS if absolute else _MAX_RATIO):
+            raise StreamError(f"horizon {' '.join(text.split())}: {advice}")
         return cls(seconds=value) if absolute else cls(ratio=value)
 
     def steps(self, observed: int, period: float) -> int:
@@ -65,11 +67,7 @@ class Settings:
     memory: float = MEMORY_SECONDS
 
     def __post_init__(self) -> None:
-        if not _MIN_MEMORY <= self.memory <= _MAX_MEMORY:
-            raise StreamError(
-                f"memory {self.memory:g}: give seconds from {_MIN_MEMORY:g} to {_MAX_MEMORY:g}, e.g. 600"
-            )
-        if not _MIN_TICK <= self.tick <= _MAX_TICK:
-            raise StreamError(
-                f"tick {self.tick:g}: give seconds of video from {_MIN_TICK:g} to {_MAX_TICK:g}, e.g. 1"
-            )
+        memory = f"give seconds from {_MIN_MEMORY:g} to {_MAX_MEMORY:g}, e.g. 600"
+        number_within("memory", self.memory, _MIN_MEMORY, _MAX_MEMORY, memory)
+        tick = f"give seconds of video from {_MIN_TICK:g} to {_MAX_TICK:g}, e.g. 1"
+        number_within("tick", self.tick, _MIN_TICK, _MAX_TICK, tick)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from actfusion_stream.sources.frame_queue import DROP_CAUSES
+
 # Where latency is measured: from the capture of a tick's last frame to its features, its prediction, its
-# appearance on screen.
+# appearance on screen, where it does appear.
 STAGES = FEATURE, PREDICTION, SCREEN = "feature", "prediction", "screen"
 PERCENTILES = (50, 95, 99)
-FRAME_DROPS = ("queue full", "stale")  # counted by the source
+FRAME_DROPS = DROP_CAUSES  # counted by the source
 WORK_DROPS = TICKS_SKIPPED, FEATURES_REPEATED = "ticks skipped", "features repeated"
 _LATENCY_WINDOW = 512  # ticks that the percentiles look back on: enough for a p95, and memory stays flat
 
@@ -21,14 +24,16 @@ _LATENCY_WINDOW = 512  # ticks that the percentiles look back on: enough for a p
 class Stats:
     """What has gone through the stream so far.
 
+    One thread counts; others may read at any time.
+
     Attributes:
         frames: frames read.
-        features: feature vectors computed.
+        features: feature vectors of what was seen.
         ticks: model runs.
         drops: what was left out because the stream could not keep up, by cause: frames "queue full" and
             "stale", "ticks skipped", "features repeated"; all 0 for files. Every cause stands in it from the
-            start, so that another thread may read it at any time.
-        gaps: stretches of which a live source delivered nothing.
+            start: what is counted later changes no key.
+        gaps: stretches of which nothing was seen, as a live source was silent, or its frames were dropped.
         seen_until: time of the last frame seen, seconds of the source.
     """
 
@@ -42,6 +47,9 @@ class Stats:
     _latencies: dict[str, deque[float]] = field(
         default_factory=lambda: {stage: deque(maxlen=_LATENCY_WINDOW) for stage in STAGES}, repr=False
     )
+    _lock: threading.Lock = field(
+        default_factory=threading.Lock, repr=False
+    )  # a deque that changes cannot be read
 
     def __post_init__(self) -> None:
         for cause in (*FRAME_DROPS, *WORK_DROPS):
@@ -54,16 +62,22 @@ class Stats:
 
     def add_latency(self, stage: str, milliseconds: float) -> None:
         """Record how long it took from a tick's last frame to one of `STAGES`."""
-        self._latencies[stage].append(milliseconds)
+        with self._lock:
+            self._latencies[stage].append(milliseconds)
 
     def latency(self, percentile: float, stage: str = PREDICTION) -> float:
         """Latency percentile in milliseconds over the recent ticks; 0 before the first."""
-        recent = list(self._latencies[stage])
+        with self._lock:
+            recent = list(self._latencies[stage])
         return float(np.percentile(recent, percentile)) if recent else 0.0
 
     def latencies(self) -> dict[str, dict[str, float]]:
-        """p50, p95 and p99 in milliseconds of every stage."""
-        return {stage: {f"p{p}": round(self.latency(p, stage), 1) for p in PERCENTILES} for stage in STAGES}
+        """p50, p95 and p99 in milliseconds of every stage that was reached."""
+        return {
+            stage: {f"p{p}": round(self.latency(p, stage), 1) for p in PERCENTILES}
+            for stage in STAGES
+            if self._latencies[stage]
+        }
 
     @property
     def elapsed(self) -> float:

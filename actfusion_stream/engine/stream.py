@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -26,11 +26,8 @@ from actfusion_stream.engine.stats import Stats
 from actfusion_stream.engine.timeline import Gap, Segment, Tick
 from actfusion_stream.errors import StreamError
 from actfusion_stream.sources.frames import Frame, SourceInfo
-from actfusion_stream.sources.source import MAX_STALENESS, Source, open_source
+from actfusion_stream.sources.source import MAX_STALENESS, Source, check_patience, open_source
 from actfusion_stream.weights.extractor_choice import ExtractorChoice
-
-_MAX_STALENESS = 3600.0
-_MAX_OUTAGE = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,7 @@ class Step:
     Attributes:
         frame: the frame.
         tick: what the model said once it had seen the frame, if a tick was due.
-        gap: the stretch before the frame of which nothing came, if there is one.
+        gap: the stretch before the frame of which nothing was seen, if there is one.
     """
 
     frame: Frame
@@ -58,6 +55,7 @@ class StreamInfo:
         note: a warning to show beside what the model says, "" if none is needed.
         lookahead: seconds by which the past trails the newest frame.
         stats: counters and latencies, which go on counting.
+        stopped: tells whether somebody has called `Stream.stop`, and nobody is to be waited for any longer.
     """
 
     source: SourceInfo
@@ -65,6 +63,7 @@ class StreamInfo:
     note: str
     lookahead: float
     stats: Stats
+    stopped: Callable[[], bool] = lambda: False
 
 
 class Stream:
@@ -81,8 +80,10 @@ class Stream:
     def __init__(self, source: Source, engine: Engine, session: Session) -> None:
         self.engine, self._source, self._session = engine, source, session
         note = engine.note(source.info.comment)
-        self.about = StreamInfo(source.info, engine.class_names, note, engine.lookahead, session.stats)
         self.stopped = False
+        self.about = StreamInfo(
+            source.info, engine.class_names, note, engine.lookahead, session.stats, lambda: self.stopped
+        )
         self._closed = False
 
     @property
@@ -112,13 +113,18 @@ class Stream:
 
     @property
     def gaps(self) -> deque[Gap]:
-        """The newest stretches of which a live source delivered nothing."""
+        """The newest stretches of which nothing was seen."""
         return self._session.gaps
 
     @property
     def warning(self) -> str | None:
         """What was wrong with the source, once it has been read; None if nothing was."""
         return self._source.warning
+
+    @property
+    def remark(self) -> str | None:
+        """What was assumed of the source, or done to its pictures, once it has been read; None if nothing."""
+        return self._source.remark
 
     def __enter__(self) -> Stream:
         return self
@@ -136,14 +142,17 @@ class Stream:
         """Every frame, with the tick that it triggered: what an annotated video is drawn from.
 
         Raises:
-            StreamError: the source fails, or the stream has been finished or closed.
+            StreamError: the source fails, the weights overflow, or the stream has been finished or closed.
         """
         self._check_open()
         if not self.stats.frames:
             self.stats.started = time.perf_counter()  # loading the model is not the stream's speed
         for frame in self._source:
-            tick = self._session.take(frame)
-            yield Step(frame, tick, self._session.gaps[-1] if frame.gap else None)
+            taken, gaps = self.stats.frames, self.stats.gaps
+            tick = self._session.take(frame, self._source.fullness)
+            if self.stats.frames == taken:  # it was stopped while the time before the frame was filled
+                return
+            yield Step(frame, tick, self._session.gaps[-1] if self.stats.gaps > gaps else None)
             if self.stopped:
                 return
             self._check_open()
@@ -151,14 +160,18 @@ class Stream:
     def stop(self) -> None:
         """End the iteration soon, even while no frame comes; may be called from a signal handler."""
         self.stopped = True
+        self._session.stop()
         self._source.stop()
 
     def finish(self) -> tuple[Segment, ...]:
         """Segment everything that was seen, in hindsight, and read no further.
 
         Returns:
-            Segments from the first frame to the end of the last one; none if there was no frame. The same
-            again when asked again.
+            Segments from the first frame to the end of the last one, without holes but for gaps; none if
+            there was no frame. The same again when asked again.
+
+        Raises:
+            StreamError: the weights overflow. Asked again, it returns what had been said until then.
         """
         self._source.close()  # first: nothing more is decoded for nobody
         return self._session.finish()
@@ -192,6 +205,7 @@ def open_stream(
     realtime: bool = False,
     max_staleness: float = MAX_STALENESS,
     outage: float | None = None,
+    rate: float | None = None,
 ) -> Stream:
     """Open a video file or a camera as a stream of ticks.
 
@@ -201,7 +215,7 @@ def open_stream(
             and `force_extractor` are not asked for.
         checkpoint, device, extractor, force_extractor: as for `Engine.load`.
         horizon, tick, memory: as for `Engine.session`.
-        realtime, max_staleness, outage: see `open_source`.
+        realtime, max_staleness, outage, rate: see `open_source`.
 
     Returns:
         A `Stream`: a context manager, and an iterable of `Tick`.
@@ -215,14 +229,7 @@ def open_stream(
         ...         print(f"{tick.seen_until:.1f} s: {tick.current.label}")
     """
     try:
-        if not 0 < max_staleness <= _MAX_STALENESS:
-            raise StreamError(
-                f"max-staleness {max_staleness:g}: give seconds above 0, up to {_MAX_STALENESS:g}"
-            )
-        if outage is not None and not 0 <= outage <= _MAX_OUTAGE:
-            raise StreamError(
-                f"reconnect {outage:g}: give seconds from 0, to end at once, to {_MAX_OUTAGE:g}"
-            )
+        check_patience(outage, max_staleness)  # before the weights are loaded
         if engine is not None and any((checkpoint, device, extractor, force_extractor)):
             raise StreamError(
                 "engine: it has its checkpoint, device and extractor; give them to Engine.load instead"
@@ -233,7 +240,9 @@ def open_stream(
                 checkpoint, device=device, extractor=extractor, force_extractor=force_extractor
             )
         if not isinstance(source, Source):
-            source = open_source(source, outage=outage, max_staleness=max_staleness, realtime=realtime)
+            source = open_source(
+                source, outage=outage, max_staleness=max_staleness, realtime=realtime, rate=rate
+            )
         info = source.info
         session = Session(
             engine,

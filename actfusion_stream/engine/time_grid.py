@@ -6,6 +6,7 @@ resampled by their timestamps onto a grid t_j = start + j / rate.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -32,6 +33,11 @@ class TimeGrid:
         self._filled = 0  # grid frames given so far
         self._last: np.ndarray | None = None
 
+    @property
+    def reached(self) -> float:
+        """Seconds at the next grid frame."""
+        return (self.start or 0.0) + self._filled * (1 / self.rate)
+
     def time_of(self, index: float) -> float:
         """Seconds at grid frame `index`."""
         return (self.start or 0.0) + index / self.rate
@@ -39,7 +45,7 @@ class TimeGrid:
     def push(self, time: float, image: np.ndarray) -> Iterator[np.ndarray]:
         """Take the next frame; it has been taken when the iterator is at its end.
 
-        After a long gap there are thousands of grid frames; they come one by one, so that none need be held.
+        After a long wait there are thousands of grid frames; they come one by one, so that none need be held.
 
         Args:
             time: seconds, not before the last frame's.
@@ -50,11 +56,25 @@ class TimeGrid:
         """
         if self.start is None:
             self.start = time
+        yield from self.hold(time)
         step = 1 / self.rate
-        while (due := self.start + self._filled * step) <= time + _TOLERANCE * step:
-            late = time > due + _TOLERANCE * step
-            # Between two frames a viewer sees the earlier one.
-            shown = self._last if late and self._last is not None else image
+        while self.reached <= time + _TOLERANCE * step:
             self._filled += 1
-            yield shown
+            yield image
         self._last = image
+
+    def hold(self, time: float) -> Iterator[np.ndarray]:
+        """What is shown up to a frame at `time` seconds: between two frames a viewer sees the earlier one."""
+        step = 1 / self.rate
+        while self._last is not None and time > self.reached + _TOLERANCE * step:
+            self._filled += 1
+            yield self._last
+
+    def skip(self, time: float) -> int:
+        """Leave out the grid frames up to a frame at `time` seconds, and count them."""
+        before, step = self._filled, 1 / self.rate
+        # But for the last one, which rounding may put to either side: `hold` must agree.
+        self._filled = max(before, math.floor((time - (self.start or 0.0)) * self.rate - _TOLERANCE))
+        while time > self.reached + _TOLERANCE * step:
+            self._filled += 1
+        return self._filled - before

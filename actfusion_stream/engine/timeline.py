@@ -6,12 +6,14 @@ as 0:00. A *segment* is half-open, [start, end).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+_NOTHING = 1e-6  # seconds between an edge and a gap: what rounding leaves is no segment
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Gap:
-    """A stretch of time of which a live source delivered nothing.
+    """A stretch of time of which nothing was seen: a live source was silent, or its frames were dropped.
 
     Attributes:
         start: seconds of the last frame before it.
@@ -58,13 +60,13 @@ class Tick:
         seen_until: time of the last frame that had been seen. Nothing in this tick knows a later frame.
         observed_until: where the past ends and the future begins. It trails `seen_until` by the look-ahead of
             the extractor's window, because a feature exists only once its whole window has been seen.
-        past: the segmentation of everything observed, in order and without holes; its last segment is the
-            current action as far as it has gone.
+        past: the segmentation of everything observed, in order, without holes but for gaps; its last segment
+            is the current action as far as it has gone.
         future: anticipated segments, from `observed_until` on, in order and without holes. The first one may
             go on with the current action.
-        latency_ms: milliseconds per stage that led to this tick: "extract" and "model" for the work, "total"
-            from the arrival of its last frame.
-        gaps: stretches of the past of which nothing was seen; labels there are guesses.
+        latency_ms: milliseconds from the arrival of its last frame: "total", and how long of that the
+            extractor and the model took, "extract" and "model".
+        gaps: the newest stretches of which nothing was seen, and which no segment of the past covers.
         settled: so many of the first segments of the past are final: they are older than the memory.
     """
 
@@ -124,7 +126,11 @@ def tick_to_json(tick: Tick) -> dict[str, Any]:
 
 
 def segments_from_labels(
-    labels: np.ndarray, confidences: np.ndarray, edges: np.ndarray, class_names: Sequence[str]
+    labels: np.ndarray,
+    confidences: np.ndarray,
+    edges: np.ndarray,
+    class_names: Sequence[str],
+    gaps: Sequence[Gap] = (),
 ) -> tuple[Segment, ...]:
     """Merge runs of equal labels into segments.
 
@@ -133,14 +139,32 @@ def segments_from_labels(
         confidences: (N,) float, probability of that class.
         edges: (N + 1,) float seconds; step i covers [edges[i], edges[i + 1]).
         class_names: name of each class index.
+        gaps: in order; no segment covers them.
 
     Returns:
-        Segments in order, covering [edges[0], edges[N]) without holes.
+        Segments in order, covering [edges[0], edges[N]) without holes but for the gaps.
     """
-    return tuple(
-        Segment(class_names[int(labels[a])], float(edges[a]), float(edges[b]), float(confidences[a:b].mean()))
-        for a, b in zip(*label_runs(labels), strict=True)
-    )
+    found = []
+    for a, b in zip(*label_runs(labels), strict=True):
+        for start, end in outside(float(edges[a]), float(edges[b]), gaps):
+            first, last = a, b
+            if gaps:  # the steps that reach into this part
+                first += int(np.searchsorted(edges[a : b + 1], start, side="right")) - 1
+                last = a + int(np.searchsorted(edges[a : b + 1], end, side="left"))
+            confidence = float(confidences[first:last].mean())
+            found.append(Segment(class_names[int(labels[a])], start, end, confidence))
+    return tuple(found)
+
+
+def outside(start: float, end: float, gaps: Sequence[Gap]) -> Iterator[tuple[float, float]]:
+    """What is left of [start, end) seconds without the gaps, which are in order."""
+    for gap in gaps:
+        if gap.end > start and gap.start < end:
+            if gap.start - start > _NOTHING:
+                yield start, gap.start
+            start = gap.end
+    if end - start > (_NOTHING if gaps else 0.0):
+        yield start, end
 
 
 def label_runs(labels: np.ndarray) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -7,7 +7,7 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
-from actfusion_stream.arguments import OneLineParser
+from actfusion_stream.arguments import OneLineParser, finite, number, shortened, whole_number
 from actfusion_stream.errors import StreamError
 from actfusion_stream.files import replacing
 from actfusion_stream.kitchen.canvas import HEIGHT, WIDTH
@@ -34,7 +34,7 @@ def write_video(kitchen: Kitchen, path: Path, rate: Fraction) -> list[str]:
     width, height = kitchen.size
     info = SourceInfo(path.name, width, height, kitchen.seconds, float(rate), False, False, KITCHEN_MARK)
     labels = []
-    with VideoWriter(path, None, info, comment=KITCHEN_MARK) as video:
+    with VideoWriter(path, info, comment=KITCHEN_MARK) as video:
         for i in range(round(kitchen.seconds * rate)):
             time = float(i / rate)
             video.write(time, kitchen.frame(time))
@@ -43,26 +43,27 @@ def write_video(kitchen: Kitchen, path: Path, rate: Fraction) -> list[str]:
 
 
 def _size(text: str) -> tuple[int, int]:
-    width, _, height = text.partition("x")
-    if not all(side.isdecimal() and 32 <= int(side) <= 4096 for side in (width, height)):
-        raise argparse.ArgumentTypeError(f"{text!r}: give WIDTHxHEIGHT from 32x32 to 4096x4096, e.g. 320x240")
-    return int(width), int(height)
+    side = whole_number("pixels", 32, 4096)
+    try:
+        width, height = map(side, text.split("x"))
+    except (argparse.ArgumentTypeError, ValueError):
+        raise argparse.ArgumentTypeError(
+            f"{shortened(text)}: give WIDTHxHEIGHT from 32x32 to 4096x4096, e.g. 320x240"
+        ) from None
+    return width, height
 
 
 def _rate(text: str) -> Fraction:
     try:
-        rate = Fraction(text).limit_denominator(1001)
+        parts = [finite(part) for part in text.split("/", 1)]
+        rate = Fraction(parts[0]) / Fraction(parts[1] if len(parts) > 1 else 1)
     except (ValueError, ZeroDivisionError):
         rate = Fraction(0)
     if not 1 <= rate <= 240:
-        raise argparse.ArgumentTypeError(f"{text!r}: give frames per second from 1 to 240, e.g. 15")
-    return rate
-
-
-def _seed(text: str) -> int:
-    if not (text.isdecimal() and len(text) < 10):
-        raise argparse.ArgumentTypeError(f"{text!r}: give a whole number from 0 to 999999999")
-    return int(text)
+        raise argparse.ArgumentTypeError(
+            f"{shortened(text)}: give frames per second from 1 to 240, e.g. 15 or 30000/1001"
+        )
+    return rate.limit_denominator(1001)
 
 
 def _write_labels(path: Path, labels: list[str]) -> None:
@@ -81,13 +82,15 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("output", metavar="OUT.mp4", type=Path, help="video to write (.mp4, .mov or .mkv)")
     parser.add_argument(
-        "--seed", type=_seed, default=10007,
+        "--seed", type=whole_number("a whole number", 0, 999_999_999), default=10007,
         help="decides everything; the bundled model was trained below 10000: show it others (default 10007)",
     )  # fmt: skip
     parser.add_argument(
         "--labels", metavar="OUT.txt", type=Path, help="one label a frame, as MS-TCN writes them"
     )
-    parser.add_argument("--seconds", type=float, default=90.0, help="length of the video (default 90)")
+    parser.add_argument(
+        "--seconds", type=number("seconds"), default=90.0, help="length of the video (default 90)"
+    )
     parser.add_argument("--size", type=_size, default=(WIDTH, HEIGHT), help="WIDTHxHEIGHT (default 320x240)")
     parser.add_argument("--fps", type=_rate, default=Fraction(15), help="frames per second (default 15)")
     options = parser.parse_args(arguments)

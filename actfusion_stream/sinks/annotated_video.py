@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from queue import Queue
 
 from actfusion_stream.engine.stream import StreamInfo
-from actfusion_stream.engine.summary import Summary
-from actfusion_stream.engine.timeline import Segment, Tick
+from actfusion_stream.engine.timeline import Tick
 from actfusion_stream.sinks.sink import Sink
 from actfusion_stream.sinks.targets import check_video_output
 from actfusion_stream.sinks.video import VideoWriter
+from actfusion_stream.sources.frame_queue import FrameQueue, bytes_of
 from actfusion_stream.sources.frames import Frame
 from actfusion_stream.views.overlay import Overlay
-
-# Frames waiting to be drawn; more would only cost memory: a tick of the model stops the input anyway.
-_QUEUE = 8
 
 
 class AnnotatedVideo(Sink):
@@ -27,22 +23,22 @@ class AnnotatedVideo(Sink):
 
     Args:
         path: .mp4, .mov or .mkv to create or replace.
-        source: what is being read: a file lends its sound and its clock, and must not be overwritten.
+        source: what is being read, which must not be overwritten.
 
     Raises:
         StreamError: the video cannot be written there.
     """
 
     def __init__(self, path: str | Path, source: str | Path | int | None = None) -> None:
-        self.path, self._source = check_video_output(path, source), source
-        self._queue: Queue[tuple[Frame, Tick | None] | None] = Queue(_QUEUE)
+        self.path = check_video_output(path, source)
+        # What waits to be drawn; more would only cost memory: a tick of the model stops the input anyway.
+        self._queue: FrameQueue[tuple[Frame, Tick | None]] = FrameQueue(lambda item: bytes_of(item[0]))
         self._error: BaseException | None = None
         self._writer: VideoWriter | None = None
         self._thread: threading.Thread | None = None
 
     def start(self, info: StreamInfo) -> None:
-        self._writer = VideoWriter(self.path, self._source, info.source)
-        self.warning = self._writer.warning
+        self._writer = VideoWriter(self.path, info.source)
         overlay = Overlay(info.class_names, info.note, info.source.duration)
         self._thread = threading.Thread(
             target=self._run, args=(self._writer, overlay), name="exporter", daemon=True
@@ -59,24 +55,25 @@ class AnnotatedVideo(Sink):
             raise self._error
         self._queue.put((frame, tick))
 
-    def finish(self, segments: tuple[Segment, ...], summary: Summary) -> None:
+    def end(self, *, interrupted: bool) -> None:
         """Complete the video. Of a source that was not read to its end, the sound ends with the picture."""
         self._drain()
         if self._error is not None:
             raise self._error
         if self._writer is not None:
-            self._writer.close(finished=not summary.interrupted)
+            self._writer.close(finished=not interrupted)
 
     def close(self) -> None:
-        """Keep what was written so far as a whole video, unless `finish` has done so."""
+        """Keep what was written so far as a whole video, unless `end` has done so."""
         self._drain()
         if self._writer is not None:
             self._writer.close(finished=False)
+            self.warning = self._writer.warning
 
     def _drain(self) -> None:
         """Wait until the thread has drawn everything."""
         if self._thread is not None:
-            self._queue.put(None)
+            self._queue.end()
             self._thread.join()
             self._thread = None
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
+import io
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from actfusion_stream.engine.stream import StreamInfo
 from actfusion_stream.engine.summary import Summary
 from actfusion_stream.engine.timeline import Gap, Segment, Tick, gap_to_json, segment_to_json, tick_to_json
+from actfusion_stream.pipes import LineWriter
 from actfusion_stream.sinks.sink import Sink
 from actfusion_stream.sinks.targets import check_target, saying_where
 
@@ -19,10 +20,14 @@ STANDARD_OUTPUT = "-"
 
 
 class EventLog(Sink):
-    """Writes ticks, gaps and the summary, each as a line that is flushed at once.
+    """Writes ticks, gaps and the summary, each as a line that is written at once.
 
     The log is written under its final name, so that it can be followed; at any moment it consists of whole
     lines. Times are seconds of the source rounded to milliseconds, latencies are milliseconds.
+
+    A reader who is slow holds up a file, which loses nothing; events of a live source are left out, and
+    `{"type": "lost", "events": n}` stands in their place once there is room again. The summary comes last in
+    any case.
     """
 
     def __init__(self, target: str | Path, source: str | Path | int | None = None) -> None:
@@ -37,21 +42,23 @@ class EventLog(Sink):
         """
         self._name = "standard output" if target == STANDARD_OUTPUT else str(target)
         self._path = None if target == STANDARD_OUTPUT else check_target(target, source)
-        self._file: TextIO | None = None
+        self._writer: LineWriter | None = None
         self._settled = 0  # segments written as such
+        self._left_out = 0  # events since the last that was written
+        self._lost = 0  # all in all
+        self._complete = False
 
     def start(self, info: StreamInfo) -> None:
-        if self._path is None:
-            self._file = sys.stdout
-            return
         with saying_where(self._name):
-            self._file = open(self._path, "w", encoding="utf-8")  # noqa: SIM115  closed by close()
+            self._writer = LineWriter(
+                self._path or _standard_output(), lossless=not info.source.live, stopped=info.stopped
+            )
 
     def tick(self, tick: Tick) -> None:
         """Write one tick, and before it the segments that have settled since the last one.
 
         Raises:
-            StreamError: nobody takes the line: the disk is full, the reader of a pipe has gone.
+            StreamError: nobody took an earlier line: the disk is full, the reader of a pipe has gone.
         """
         for segment in tick.past[self._settled : tick.settled]:
             self._write({"type": "settled", **segment_to_json(segment)})
@@ -62,17 +69,50 @@ class EventLog(Sink):
         self._write({"type": "gap", **gap_to_json(gap)})
 
     def finish(self, segments: tuple[Segment, ...], summary: Summary) -> None:
-        self._write({"type": "summary", **summary.to_json()})
+        """Write the summary; `close` waits until it has been written."""
+        self._write({"type": "summary", **summary.to_json()}, always=True)
+        self._complete = True
 
     def close(self) -> None:
-        """Close the log; standard output stays open."""
-        if self._file is not None and self._path is not None:
-            with contextlib.suppress(OSError):  # only a line that has already failed can be waiting
-                self._file.close()
+        """Close the log; standard output stays open.
 
-    def _write(self, event: Mapping[str, Any]) -> None:
-        assert self._file is not None
-        line = json.dumps(event) + "\n"
+        Raises:
+            StreamError: the last lines cannot be written.
+        """
+        writer, self._writer = self._writer, None
+        if writer is None:
+            return
         with saying_where(self._name):
-            self._file.write(line)
-            self._file.flush()
+            self._lost += writer.close(patient=self._complete)
+        if self._lost:
+            events = "event was" if self._lost == 1 else "events were"
+            self.warning = f"{self._name}: was not read in time: {self._lost} {events} left out"
+
+    def _write(self, event: Mapping[str, Any], *, always: bool = False) -> None:
+        assert self._writer is not None
+        lines = _line(event)
+        if self._left_out:
+            lines = _line({"type": "lost", "events": self._left_out}) + lines
+        with saying_where(self._name):
+            taken = self._writer.put(lines, always=always)
+        self._left_out = 0 if taken else self._left_out + 1
+        self._lost += not taken
+
+
+def _line(event: Mapping[str, Any]) -> bytes:
+    return json.dumps(event).encode() + b"\n"
+
+
+def _standard_output() -> int | Callable[[bytes], None]:
+    """Its descriptor, or where it has none, as in a notebook, what writes there."""
+    stdout = sys.stdout
+    stdout.flush()
+
+    def write(lines: bytes) -> None:
+        stdout.write(lines.decode())
+        stdout.flush()
+
+    try:
+        return stdout.fileno()
+    except (io.UnsupportedOperation, AttributeError):
+        return write

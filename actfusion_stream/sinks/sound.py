@@ -1,18 +1,22 @@
-"""The sound of a source on its way into an annotated video."""
+"""The sound of a source on its way into an annotated video; whatever it does, it costs no picture."""
 
 from __future__ import annotations
 
-import contextlib
 import math
+from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
-from actfusion_stream.sources.containers import RESTART_SECONDS, playable_streams, start_of
+from actfusion_stream.sources.containers import RESTART_SECONDS
+from actfusion_stream.sources.sound_track import SoundTrack
 
 if TYPE_CHECKING:
+    from av.audio.codeccontext import AudioCodecContext
+    from av.audio.frame import AudioFrame
     from av.audio.stream import AudioStream
-    from av.container import InputContainer, OutputContainer
+    from av.container import OutputContainer
+    from av.filter import Graph
     from av.packet import Packet
 
 # What players know in each container. FFmpeg would put e.g. PCM into .mp4 as well; many players stay silent.
@@ -22,78 +26,190 @@ _COPIED_SOUND = {
     ".mov": _EVERYWHERE | {"pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be"},
     ".mkv": _EVERYWHERE | {"opus", "vorbis", "flac", "mp2", "dts", "pcm_s16le", "pcm_s24le", "pcm_f32le"},
 }
+# Errors of FFmpeg that are the sound's own; those of the disk are OSErrors.
+ITS_OWN_FAULT = (ValueError, EOFError, MemoryError, NotImplementedError)
+_MOST_DAMAGES = 100_000
 
 
 class Sound:
-    """The first sound stream of a source on its way into an output, moved to the output's clock."""
+    """Turns the packets of a sound track into those of an output, on the output's clock.
 
-    def __init__(self, source: InputContainer, output: OutputContainer, suffix: str) -> None:
+    Args:
+        track: of the source.
+        output: gets a stream.
+        suffix: of the output's target: it decides what is copied, and what becomes AAC.
+
+    Attributes:
+        target: the output's stream.
+
+    Raises:
+        ValueError: there is no way into the output for it.
+    """
+
+    def __init__(self, track: SoundTrack, output: OutputContainer, suffix: str) -> None:
+        context = track.stream.codec_context
+        self._track, self._zero = track, track.zero
+        self._damages: list[float] = []  # seconds
+        self._end: tuple[float, str] | None = None
+        self._latest = -math.inf  # seconds that the track has come to
+        self._last_dts = -math.inf  # of the packets given
+        self._ready: deque[Packet[AudioStream]] = deque()
+        self._encoder: _Encoder | None = None
+        self.target: AudioStream
+        if context.codec.canonical_name in _COPIED_SOUND[suffix]:
+            self.target = output.add_stream_from_template(track.stream)
+        else:
+            self._encoder = _Encoder(output, context)
+            self.target = self._encoder.target
+        # Only Matroska notes for Matroska how much of the sound lies before 0:00.
+        self._from_zero = suffix == ".mkv" and "matroska" not in track.stream.container.format.name
+        track.wanted = True
+
+    @property
+    def warning(self) -> str:
+        """What of the sound could not be kept, "" if nothing."""
+        found = []
+        if self._damages:
+            count = f"{len(self._damages)} {'place' if len(self._damages) == 1 else 'places'}"
+            found.append(f"is damaged in {count}, first at {max(self._damages[0], 0.0):.1f} s")
+        if self._end is not None:
+            found.append(f"ends at {max(self._end[0], 0.0):.1f} s ({self._end[1]})")
+        return f"its sound {' and '.join(found)}" if found else ""
+
+    def packets(self, until: float, *, finishing: bool = False) -> Iterator[Packet[AudioStream]]:
+        """Packets that were not yet taken and start no later than `until`, in seconds of the source.
+
+        Args:
+            until: inf for all of them.
+            finishing: nothing more will be read: give what an encoder still holds back, too.
+        """
+        while True:
+            while not self._ready:
+                packet = None if self._end is not None else self._track.take()
+                if packet is not None:
+                    self._convert(packet)
+                elif finishing and self._encoder is not None:
+                    self._ready.extend(self._encoder.flush())
+                    self._encoder = None
+                else:
+                    return
+            if _seconds(self._ready[0]) > until:
+                return
+            yield self._ready.popleft()
+
+    def refused(self, packet: Packet[AudioStream]) -> None:
+        """Note that the output does not take a packet."""
+        self._damage(float(_seconds(packet)))
+
+    def _convert(self, packet: Packet[AudioStream]) -> None:
+        """A packet of the track into those of the output, as long as it makes sense."""
+        start = packet.dts if packet.pts is None else packet.pts
+        if start is None or packet.size == 0 or self._end is not None:
+            return
+        shift = round(self._zero / packet.time_base)
+        seconds = float((start - shift) * packet.time_base)
+        if packet.is_corrupt:
+            self._damage(seconds)
+            return
+        if self._latest - seconds > RESTART_SECONDS:  # how far to move it only its pictures say
+            self._end = (self._latest, "another recording follows")
+            return
+        self._latest = max(self._latest, seconds)
+        if self._encoder is None:
+            self._copy(packet, start, shift)
+            return
+        try:
+            self._ready.extend(self._encoder.encode(self._track.stream.decode(packet), self._zero))
+        except ITS_OWN_FAULT:
+            self._damage(seconds)
+
+    def _copy(self, packet: Packet[AudioStream], start: int, shift: int) -> None:
+        dts = start if packet.dts is None else packet.dts
+        packet.pts, packet.dts = start - shift, dts - shift
+        # Those that only warm the decoder up lie before 0:00, and would delay everything where there are no
+        # edit lists to say so.
+        if self._from_zero and packet.pts < 0 and packet.pts + (packet.duration or 0) <= 0:
+            return
+        if packet.dts <= self._last_dts:  # sound that goes back in time would stop the muxer
+            return
+        self._last_dts = packet.dts
+        packet.stream = self.target
+        self._ready.append(packet)
+
+    def _damage(self, seconds: float) -> None:
+        self._damages.append(seconds)
+        if len(self._damages) >= _MOST_DAMAGES:
+            self._end = (seconds, "nothing of it can be used any more")
+
+
+class _Encoder:
+    """Decoded sound into AAC, of one rate and layout whatever comes; silence where something is missing."""
+
+    def __init__(self, output: OutputContainer, source: AudioCodecContext) -> None:
         from av.codec import Codec
 
-        self._input = source
-        self._zero = start_of(source)
-        self._stream: AudioStream = playable_streams(source)[1][0]
-        context = self._stream.codec_context
-        if context is None:
-            raise ValueError("its codec is not known")
-        if context.codec.canonical_name in _COPIED_SOUND[suffix]:
-            self._target = output.add_stream_from_template(self._stream)
-            # Only Matroska notes for Matroska how much of the sound lies before 0:00.
-            self._packets = self._copied(from_zero=suffix == ".mkv" and "matroska" not in source.format.name)
-        else:
-            rates = Codec("aac", "w").audio_rates or []
-            rate = context.sample_rate if context.sample_rate in rates else 48_000
-            self._target = output.add_stream("aac", rate=rate)
-            self._target.codec_context.layout = "mono" if context.layout.nb_channels == 1 else "stereo"
-            self._packets = self._encoded()
-        self._next: Packet[AudioStream] | None = None
+        rates = Codec("aac", "w").audio_rates or []
+        rate = source.sample_rate if source.sample_rate in rates else 48_000
+        layout = "mono" if source.layout.nb_channels == 1 else "stereo"
+        self.target = output.add_stream("aac", rate=rate)
+        self.target.codec_context.layout = layout
+        self._output_format = f"sample_fmts=fltp:sample_rates={rate}:channel_layouts={layout}"
+        self._clock = Fraction(1, rate)
+        self._graph: Graph | None = None
+        self._input: tuple[Any, ...] = ()
+        self._next = -math.inf  # where the next sample has to lie: graphs follow one another without overlap
 
-    def packets(self, until: float) -> Iterator[Packet[AudioStream]]:
-        """Packets that were not yet taken and start no later than `until`, in seconds of the source."""
+    def encode(self, frames: list[AudioFrame], zero: Fraction) -> Iterator[Packet[AudioStream]]:
+        for frame in frames:
+            kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+            if kind != self._input:
+                yield from self._drain()
+                self._graph, self._input = self._open(frame), kind
+            if frame.pts is not None and frame.time_base is not None:
+                frame.pts -= round(zero / frame.time_base)
+            assert self._graph is not None
+            self._graph.push(frame)
+            yield from self._pull()
+
+    def flush(self) -> Iterator[Packet[AudioStream]]:
+        """What is still held back."""
+        yield from self._drain()
+        yield from self.target.encode(None)
+
+    def _open(self, frame: AudioFrame) -> Graph:
+        from av.filter import Graph
+
+        graph = Graph()
+        last = graph.add_abuffer(
+            sample_rate=frame.sample_rate, format=frame.format, layout=frame.layout, time_base=frame.time_base
+        )
+        for name, arguments in (
+            ("aresample", "async=1"),
+            ("aformat", self._output_format),
+            ("abuffersink", None),
+        ):
+            step = graph.add(name, arguments)
+            last.link_to(step)
+            last = step
+        graph.configure()
+        return graph
+
+    def _drain(self) -> Iterator[Packet[AudioStream]]:
+        if self._graph is not None:
+            self._graph.push(None)
+            yield from self._pull()
+            self._graph, self._input = None, ()
+
+    def _pull(self) -> Iterator[Packet[AudioStream]]:
+        import av
+
+        assert self._graph is not None
         while True:
-            if self._next is None:
-                self._next = next(self._packets, None)
-            if self._next is None or _seconds(self._next) > until:
+            try:
+                frame = cast("AudioFrame", self._graph.pull())
+            except (BlockingIOError, av.error.EOFError):
                 return
-            packet, self._next = self._next, None
-            yield packet
-
-    def _copied(self, from_zero: bool) -> Iterator[Packet[AudioStream]]:
-        """Packets as they are; `from_zero` leaves out those that only warm the decoder up.
-
-        They lie before 0:00, and in Matroska, which has no edit lists, would delay everything.
-        """
-        last = -math.inf
-        for packet in self._demuxed():
-            if packet.pts is None or packet.dts is None:
-                continue
-            shift = round(self._zero / packet.time_base)
-            packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
-            if from_zero and packet.pts < 0 and packet.pts + (packet.duration or 0) <= 0:
-                continue
-            if packet.dts > last:  # sound that goes back in time would stop the muxer
-                last = packet.dts
-                packet.stream = self._target
-                yield packet
-
-    def _encoded(self) -> Iterator[Packet[AudioStream]]:
-        for packet in self._demuxed():
-            with contextlib.suppress(ValueError):  # a damaged packet, as FFmpeg's invalid data is one
-                for frame in self._stream.decode(packet):
-                    if frame.pts is not None and frame.time_base is not None:
-                        frame.pts -= round(self._zero / frame.time_base)
-                    yield from self._target.encode(frame)
-        yield from self._target.encode(None)
-
-    def _demuxed(self) -> Iterator[Packet[AudioStream]]:
-        last = Fraction(0)
-        with contextlib.suppress(ValueError, OSError):  # cut off: so is the picture, and its reader warns
-            for packet in self._input.demux(self._stream):
-                if packet.pts is not None:
-                    if last - _seconds(packet) > RESTART_SECONDS:
-                        return  # another recording follows, and how far to move it only its pictures say
-                    last = max(last, _seconds(packet))
-                yield packet
+            yield from self.target.encode(frame)
 
 
 def _seconds(packet: Packet[AudioStream]) -> Fraction:

@@ -11,6 +11,8 @@ import numpy as np
 
 from actfusion_stream.errors import StreamError
 
+_LAST = 99
+
 
 class CameraConnection:
     """An open camera; a frame's time is when it was captured, by a monotonic clock.
@@ -24,6 +26,9 @@ class CameraConnection:
 
     def __init__(self, camera: int | Path) -> None:
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+        # OpenCV reads more into larger numbers, and crashes on negative ones.
+        if isinstance(camera, int) and not 0 <= camera <= _LAST:
+            raise StreamError(f"no such camera (cameras are counted from 0, to {_LAST})")
         if isinstance(camera, Path) and not camera.exists():
             raise StreamError("no such device")
         self._capture = cv2.VideoCapture(camera if isinstance(camera, int) else str(camera))

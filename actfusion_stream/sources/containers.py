@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from actfusion_stream.errors import StreamError
+from actfusion_stream.sources.opening import MAX_PIXELS, open_file
 
 if TYPE_CHECKING:
     import av.container
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-# Of one picture, four times 4K: a header may claim any size, and memory would be taken for it.
-MAX_PIXELS = 2**25
 # Further back in time than a stray time stamp goes: another recording begins.
 RESTART_SECONDS = Fraction(1)
 # What a file may be refused for whatever is in it; FFmpeg has many numbers for contents that make no sense.
@@ -44,7 +43,9 @@ def open_container(path: Path) -> av.container.InputContainer:
     if path.is_file() and path.stat().st_size == 0:
         raise StreamError(f"{path}: the file is empty (0 bytes)")
     try:
-        container = av.open(str(path), metadata_errors="replace")
+        container = open_file(path)
+    except StreamError as error:
+        raise StreamError(f"{path}: {error}") from None
     except av.error.FFmpegError as error:
         if error.errno in _NOT_ITS_FAULT:
             raise StreamError(f"{path}: cannot be opened ({error.strerror})") from error
@@ -59,11 +60,30 @@ def open_container(path: Path) -> av.container.InputContainer:
 
 
 def playable_streams(container: av.container.InputContainer) -> tuple[list[VideoStream], list[AudioStream]]:
-    """The video and the audio streams of a container, without cover pictures."""
+    """The video and the audio streams that can be decoded, those first that a player would choose.
+
+    Cover pictures and thumbnails are no video. Players take the stream that the file marks as the default;
+    among equals the one with more bits a second, or else with larger pictures.
+    """
     from av.stream import Disposition
 
-    videos = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-    return videos, list(container.streams.audio)
+    still = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
+    impaired = Disposition.visual_impaired | Disposition.hearing_impaired
+
+    def rank(stream: VideoStream | AudioStream) -> tuple[bool, bool, int]:
+        return (
+            bool(stream.disposition & Disposition.default),
+            not stream.disposition & impaired,
+            stream.bit_rate or 0,
+        )
+
+    def known(stream: VideoStream | AudioStream) -> bool:
+        return stream.codec_context is not None
+
+    videos = [s for s in container.streams.video if known(s) and s.width and not s.disposition & still]
+    videos.sort(key=lambda s: (s.frames != 1, *rank(s), s.width * s.height), reverse=True)
+    sounds = sorted(filter(known, container.streams.audio), key=rank, reverse=True)
+    return videos, sounds
 
 
 def start_of(container: av.container.InputContainer) -> Fraction:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Protocol
 
 import numpy as np
+
+from actfusion_stream.sources.sound_track import SoundTrack
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +44,9 @@ class SourceInfo:
         live: frames come whether anybody is ready or not.
         has_audio: there is sound to keep.
         comment: the container's comment tag, "" without one.
+        clock: seconds in which the source counts its times; None if it does not say.
+        pixel_shape: width to height of a pixel, upright.
+        sound: what reads the sound beside the pictures; None where there is none to be kept.
     """
 
     name: str
@@ -51,6 +57,9 @@ class SourceInfo:
     live: bool
     has_audio: bool
     comment: str = ""
+    clock: Fraction | None = None
+    pixel_shape: Fraction = Fraction(1)
+    sound: SoundTrack | None = None
 
 
 class Reader(Protocol):

@@ -11,26 +11,36 @@ import cv2
 import numpy as np
 
 from actfusion_stream.errors import StreamError
-from actfusion_stream.sources.containers import MAX_PIXELS
 from actfusion_stream.sources.frames import Frame, SourceInfo
+from actfusion_stream.sources.opening import MAX_PIXELS
+from actfusion_stream.sources.picture_times import times_of
+from actfusion_stream.sources.pictures import fit
 
 ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
-RATE = 25.0  # frames a second, where none is given
+RATE = 25.0  # frames a second, where nothing tells
+_LOWEST_RATE, _HIGHEST_RATE = 0.001, 1000.0
 
 
 class ImageFolder:
-    """Pictures of a folder, at a steady rate.
+    """Pictures of a folder: at a rate, or when they were taken.
 
     Args:
         folder: with files of `ENDINGS`; others are left alone.
-        rate: frames a second.
+        rate: frames a second; None to take times from names or EXIF, or `RATE` where neither has them.
+
+    Attributes:
+        remark: where the times are from, and what was fitted into the first picture's size.
 
     Raises:
-        StreamError: there is no picture in it.
+        StreamError: there is no picture in it, or the rate makes no sense.
     """
 
-    def __init__(self, folder: Path, rate: float = RATE) -> None:
+    def __init__(self, folder: Path, rate: float | None = None) -> None:
         self.warning: str | None = None
+        if rate is not None and not _LOWEST_RATE <= rate <= _HIGHEST_RATE:
+            raise StreamError(
+                f"rate {rate:g}: give pictures a second from {_LOWEST_RATE:g} to {_HIGHEST_RATE:g}"
+            )
         self._files = sorted((p for p in folder.iterdir() if p.suffix.lower() in ENDINGS), key=_natural)
         if not self._files:
             raise StreamError(f"{folder}: no picture in that folder (of {', '.join(sorted(ENDINGS))})")
@@ -38,24 +48,41 @@ class ImageFolder:
         if first is None:
             raise StreamError(f"{folder}: none of its {len(self._files)} pictures can be read")
         height, width = first.shape[:2]
-        self._rate = rate
-        duration = len(self._files) / rate
-        self.info = SourceInfo(folder.resolve().name, width, height, duration, rate, False, has_audio=False)
+        count, name = len(self._files), folder.resolve().name
+        found = times_of(self._files) if rate is None else None
+        if found is not None:
+            self._times, where = found
+            rate = (count - 1) / self._times[-1]
+            said = f"{rate:.3g} pictures a second on average, by {where}"
+        else:
+            guessed = (
+                ", as neither names nor EXIF tell; --rate gives another" if rate is None else ", as given"
+            )
+            rate = rate or RATE
+            self._times = [index / rate for index in range(count)]
+            said = f"{rate:g} pictures a second{guessed}"
+        self.remark: str | None = f"{name}: {said}"
+        duration = self._times[-1] + 1 / rate
+        self.info = SourceInfo(name, width, height, duration, rate, live=False, has_audio=False)
 
     def frames(self) -> Iterator[Frame]:
         """A frame for every picture; one that cannot be read leaves its time empty."""
-        shape = (self.info.height, self.info.width, 3)
-        unread = 0
-        for index, file in enumerate(self._files):
+        width, height = self.info.width, self.info.height
+        unread = fitted = 0
+        for index, (at, file) in enumerate(zip(self._times, self._files, strict=True)):
             image = _read(file)
-            if image is None or image.shape != shape:
+            if image is None:
                 unread += 1
                 continue
-            yield Frame(index / self._rate, image, index, time.perf_counter())
+            fitted += image.shape[:2] != (height, width)
+            yield Frame(at, fit(image, width, height), index, time.perf_counter())
+        if fitted:
+            pictures = "picture was" if fitted == 1 else "pictures were"
+            self.remark = f"{self.remark}; {fitted} {pictures} fitted into {width}x{height}"
         if unread:
             self.warning = (
-                f"{self.info.name}: {unread} of {len(self._files)} pictures cannot be read, or differ "
-                f"in size from {shape[1]}x{shape[0]}; all the rest was read"
+                f"{self.info.name}: {unread} of {len(self._files)} pictures cannot be read; "
+                "all the rest was read"
             )
 
     def stop(self) -> None:

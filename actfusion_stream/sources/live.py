@@ -8,8 +8,12 @@ pauses that grow up to a limit, and the first frame after it says why some are m
 from __future__ import annotations
 
 import contextlib
+import errno
+import math
+import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from queue import Empty, Full, Queue
 from typing import NamedTuple, Protocol
@@ -17,16 +21,19 @@ from typing import NamedTuple, Protocol
 import cv2
 import numpy as np
 
-from actfusion_stream.errors import StreamError
+from actfusion_stream.errors import StreamError, number_within
 from actfusion_stream.sources.frames import Frame, SourceInfo
 
 CONNECT_SECONDS = 15.0  # within which the first picture has to come
 SILENT_SECONDS = 5.0  # without a frame: the connection is taken for dead
 OUTAGE_SECONDS = 60.0  # without a connection: the source is taken for over
+_LONGEST = 86_400.0  # seconds that either may be told to take
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 8.0
-_GAP_SECONDS = 2.0  # between frames; less is jitter
+_GAP_SECONDS = 2.0  # between frames; less is jitter,
+_GAP_STEPS = 3  # and so is less than as many frames would take: there are cameras with one in five seconds
 _CLOCK_JUMP = 3.0  # seconds by which a sender's clock may run ahead of ours between two frames
-_WAITING = 4  # pictures between the connection's thread and its reader
+_WAITING = 2  # pictures between the connection's thread and its reader, who has a queue of his own
+_STEPS = 33  # between frames, of which the median tells how long one takes
 _LOOK = 0.05  # seconds between looks at whether to stop
 
 
@@ -35,6 +42,7 @@ class Connection(Protocol):
 
     Attributes:
         rate: frames a second, None if unknown.
+        over: the source has said that nothing will follow; a connection that cannot know has no such thing.
     """
 
     rate: float | None
@@ -63,7 +71,7 @@ class LiveReader:
         connections: how many were made.
 
     Raises:
-        StreamError: there is no first picture.
+        StreamError: there is no first picture, or a number makes no sense.
     """
 
     def __init__(
@@ -74,8 +82,11 @@ class LiveReader:
         silence: float = SILENT_SECONDS,
         outage: float = OUTAGE_SECONDS,
     ) -> None:
+        within = f"give seconds above 0, up to {_LONGEST:g}"
+        self._silence = number_within(f"{name}: silence", silence, 0, _LONGEST, within, above=True)
+        away = f"give seconds from 0, to end at once, to {_LONGEST:g}"
+        self._outage = number_within(f"{name}: outage", outage, 0, _LONGEST, away)
         self._name, self._connect = name, connect
-        self._silence, self._outage = silence, outage
         self._stopped = threading.Event()
         self.warning: str | None = None
         self.connections = 1
@@ -97,10 +108,11 @@ class LiveReader:
         self._pump.flow()
         index, cause = 0, ""
         while picture is not None:
+            jitter = max(_GAP_SECONDS, _GAP_STEPS * clock.step)
             now = clock.place(picture.time, picture.arrived)
             if now is not None:
                 image = _fit(picture.image, self.info.width, self.info.height)
-                if now.gap > _GAP_SECONDS:
+                if now.gap > jitter:
                     cause = cause or "nothing came"
                 yield Frame(now.time, image, index, picture.arrived, cause)
                 index, cause = index + 1, ""
@@ -108,6 +120,8 @@ class LiveReader:
                 return
             picture = self._pump.wait(self._silence, self._stopped)
             if picture is None and not self._stopped.is_set():
+                if self._pump.over:
+                    return
                 cause = self._pump.cause or f"silent for {self._silence:g} s"
                 picture = self._reconnect()
                 clock.reset()
@@ -156,11 +170,12 @@ class _Pump:
 
     Attributes:
         cause: why it ended; "" while it runs.
+        over: the source has said that it ends here.
         rate: of the connection.
     """
 
     def __init__(self, name: str, connect: Callable[[], Connection]) -> None:
-        self.cause = ""
+        self.cause, self.over = "", False
         self.rate: float | None = None
         self._connect = connect
         self._pictures: Queue[_Picture | None] = Queue(_WAITING)
@@ -195,7 +210,7 @@ class _Pump:
             self._put(None)
             return
         except Exception as error:
-            self.cause = f"{type(error).__name__} while connecting"
+            self.cause = _cause(error, "cannot be reached", "connecting")
             self._put(None)
             return
         try:
@@ -204,11 +219,11 @@ class _Pump:
                 self._put(_Picture(sent, image))
                 if self._abandoned.is_set():
                     return
-            self.cause = "the connection ended"
+            self.cause, self.over = "the connection ended", getattr(connection, "over", False)
         except StreamError as error:
             self.cause = str(error)
         except Exception as error:
-            self.cause = f"{type(error).__name__} while reading"
+            self.cause = _cause(error, "broke off", "reading")
         finally:
             connection.close()
             self._put(None)
@@ -223,6 +238,13 @@ class _Pump:
                 if not self._flowing.is_set():
                     with contextlib.suppress(Empty):
                         self._pictures.get_nowait()
+
+
+def _cause(error: Exception, what: str, doing: str) -> str:
+    """Why a connection ended. The words of an error may hold an address; those of the system do not."""
+    if isinstance(error, OSError) and error.errno is not None and error.errno in errno.errorcode:
+        return f"{what} ({os.strerror(error.errno)})"
+    return f"{type(error).__name__} while {doing}"
 
 
 class _Placed(NamedTuple):
@@ -241,9 +263,15 @@ class _Clock:
 
     def __init__(self) -> None:
         self.last = 0.0
+        self._steps: deque[float] = deque(maxlen=_STEPS)
         self._began: float | None = None
         self._offset: float | None = None  # from the sender's clock to our scale
         self._sent = self._arrived = 0.0
+
+    @property
+    def step(self) -> float:
+        """Seconds from one frame to the next, mostly; 0 where there were no two."""
+        return float(np.median(self._steps)) if self._steps else 0.0
 
     def reset(self) -> None:
         """Another connection follows, with a clock of its own."""
@@ -255,7 +283,7 @@ class _Clock:
         if self._began is None:
             self._began = arrived
         ours = arrived - self._began
-        if sent is not None:
+        if sent is not None and math.isfinite(sent):
             ahead = (sent - self._sent) - (arrived - self._arrived)
             backward = sent < self._sent - 1.0
             if self._offset is None or ahead > _CLOCK_JUMP or backward:
@@ -267,9 +295,11 @@ class _Clock:
         self._arrived = arrived
         if not first and now <= self.last:
             return None
-        gap = now - self.last
+        gap = 0.0 if first else now - self.last
+        if not first:
+            self._steps.append(gap)
         self.last = now
-        return _Placed(now, 0.0 if first else gap)
+        return _Placed(now, gap)
 
 
 def _fit(image: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -1,95 +1,59 @@
-"""Video by address: HTTP(S), HLS, RTSP, RTMP, SRT, TCP and UDP, through PyAV.
+"""Video by address: HTTP(S), HLS, RTSP, RTMP, TCP, UDP and, where FFmpeg has it, SRT, through PyAV.
 
 What has a length is read like a file; the rest is live. An address may hold a password or a token: nothing
-but its `redacted` form is ever shown, logged or written.
+but its `redacted` form is ever shown, logged or written, nor does an exception hold it.
 """
 
 from __future__ import annotations
 
-import re
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from actfusion_stream.errors import StreamError
-from actfusion_stream.sources.containers import MAX_PIXELS, check_size, playable_streams, quarter_turns
-from actfusion_stream.sources.video_file import VideoFile
+from actfusion_stream.shown import redacted, scheme_of
+from actfusion_stream.sources.containers import check_size, playable_streams, quarter_turns
+from actfusion_stream.sources.opening import READ_SECONDS, check_scheme, open_stream
+from actfusion_stream.sources.web import WebSource, WebVideo
 
 if TYPE_CHECKING:
     import av.container
+    from av.packet import Packet
+    from av.video.stream import VideoStream
 
-SCHEMES = ("http", "https", "rtsp", "rtsps", "rtmp", "rtmps", "srt", "tcp", "udp", "rtp")
-_OPEN_SECONDS, _READ_SECONDS = 10.0, 5.0  # PyAV's own limits, so that abandoned threads end soon
-_PROBE_MICROSECONDS = "1500000"  # of a stream are looked at before it begins
-# What a playlist from the network may point to: no files of this machine.
-_PROTOCOLS = "http,https,httpproxy,tls,tcp,udp,rtp,rtsp,rtmp,rtmps,srt,crypto,data,hls"
-
-
-def is_address(source: object) -> bool:
-    """Whether it is an address rather than the path of a file."""
-    return isinstance(source, str) and "://" in source
+_MOST_LATE = 10_000  # packets of streams that were not announced
+_LONGEST_HOLD = 1.0  # seconds for which a picture is held back; more means that the sender's clock has jumped
 
 
-def redacted(address: str) -> str:
-    """The address without user, password, query and fragment.
+def open_address(address: str, outage: float) -> WebVideo | Callable[[], NetworkConnection]:
+    """What is at an address: a video with an end, or else what connects to a live one.
 
-    Where an "@" stands behind the host, a password may have been given with a slash in it: then nothing but
-    the scheme is shown.
-    """
-    scheme, _, rest = address.partition("://")
-    place = re.split(r"[?#]", rest, maxsplit=1)[0]
-    authority, slash, path = place.partition("/")
-    if "@" in path:
-        return f"{scheme}://…"
-    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
+    Of the web, the first connection is the one made here: some cameras accept a single viewer.
 
-
-def open_container(address: str) -> av.container.InputContainer:
-    """Open an address with PyAV.
+    Args:
+        address: where it is.
+        outage: seconds for which the server may be away while a video with an end is read.
 
     Raises:
-        StreamError: it cannot be reached, or sends no video; the message is without the address.
-    """
-    import av
-
-    scheme = address.partition(":")[0].lower()
-    if scheme not in SCHEMES:
-        raise StreamError(f"addresses of the kind {scheme}:// are not known; there are {', '.join(SCHEMES)}")
-    options = {
-        "protocol_whitelist": _PROTOCOLS,
-        "analyzeduration": _PROBE_MICROSECONDS,
-        "max_pixels": str(MAX_PIXELS),
-    }
-    if scheme.startswith("rtsp"):
-        options["rtsp_transport"] = "tcp"  # UDP loses packets without saying so
-    try:
-        return av.open(
-            address, options=options, timeout=(_OPEN_SECONDS, _READ_SECONDS), metadata_errors="replace"
-        )
-    except av.error.InvalidDataError as error:
-        raise StreamError("what it sends is no video that can be read") from error
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or type(error).__name__
-        raise StreamError(f"cannot be reached ({why})") from error
-
-
-def open_web(address: str) -> VideoFile | Callable[[], NetworkConnection]:
-    """What is at an address of the web: a video with a length, or else what connects to a live one.
-
-    The first connection is the one made here: some cameras accept a single viewer.
-
-    Raises:
-        StreamError: it cannot be reached, or is no video.
+        StreamError: there can be nothing, or what is on the web cannot be reached, or is no video.
     """
     name = redacted(address)
+    failure: str | None = None
     try:
-        container = open_container(address)
+        check_scheme(address)
+        if not _is_web(address):
+            return lambda: NetworkConnection(address)
+        source = WebSource(address, outage)
     except StreamError as error:
-        raise StreamError(f"{name}: {error}") from error
-    if container.duration and container.duration > 0:
-        return VideoFile(name, container)
-    made = [container]
+        failure = f"{name}: {error}"
+    if failure is not None:
+        raise StreamError(failure)
+    if not source.live:
+        return WebVideo(name, source)
+    source.fetcher.outage = 0.0  # what has no end is not gone on with, but connected to anew
+    made = [source]
     return lambda: NetworkConnection(address, made.pop() if made else None)
 
 
@@ -98,14 +62,20 @@ class NetworkConnection:
 
     Args:
         address: where it is.
-        container: of it, if it has been opened already.
+        source: what is there, if it is on the web and has been opened already.
+
+    Attributes:
+        rate: frames a second, None if unknown.
 
     Raises:
-        StreamError: it cannot be reached, or sends no video.
+        StreamError: it cannot be reached, or sends no video; the message is without the address.
     """
 
-    def __init__(self, address: str, container: av.container.InputContainer | None = None) -> None:
-        self._container = container or open_container(address)
+    def __init__(self, address: str, source: WebSource | None = None) -> None:
+        self._source = source
+        if source is None and _is_web(address):
+            self._source = WebSource(address, 0.0)
+        self._container = _open_stream(address) if self._source is None else self._source.container
         try:
             videos, _ = playable_streams(self._container)
             if not videos:
@@ -113,7 +83,7 @@ class NetworkConnection:
             self._stream = videos[0]
             check_size(self._stream)
         except BaseException:
-            self._container.close()
+            self.close()
             raise
         rate = self._stream.average_rate or self._stream.guessed_rate
         self.rate = float(rate) if rate else None
@@ -121,16 +91,8 @@ class NetworkConnection:
     def pictures(self) -> Iterator[tuple[float | None, np.ndarray]]:
         import av
 
-        packets = self._container.demux(self._stream)
-        while True:
-            try:
-                packet = next(packets, None)
-            except av.error.FFmpegError as error:
-                if isinstance(error, (av.error.ExitError, av.error.TimeoutError)):
-                    raise StreamError(f"silent for {_READ_SECONDS:g} s") from error
-                raise StreamError(f"broke off ({error.strerror})") from error
-            if packet is None:
-                return
+        pace = _Pace() if self._source is not None and self._source.in_segments else None
+        for packet in self._packets():
             try:
                 pictures = self._stream.decode(packet)
             except av.error.FFmpegError:
@@ -140,8 +102,84 @@ class NetworkConnection:
                 sent = None
                 if picture.pts is not None and picture.time_base is not None:
                     sent = float(picture.pts * picture.time_base)
+                if pace is not None and sent is not None:
+                    pace.hold(sent)
                 image = np.rot90(picture.to_ndarray(format="rgb24"), quarter_turns(picture))
                 yield sent, np.ascontiguousarray(image, np.uint8)
 
+    @property
+    def over(self) -> bool:
+        """Whether what was live has ended for good; a new connection would begin to show it again."""
+        return self._source is not None and self._source.ended
+
     def close(self) -> None:
-        self._container.close()
+        if self._source is None:
+            self._container.close()
+        else:
+            self._source.close()
+
+    def _packets(self) -> Iterator[Packet[VideoStream]]:
+        """What comes, to the end.
+
+        Raises:
+            StreamError: the end is none.
+        """
+        import av
+
+        packets = self._container.demux(self._stream)
+        failure: str | None = None
+        late = 0
+        while failure is None:
+            try:
+                packet = next(packets, None)
+            except IndexError:  # PyAV does not know a stream that begins in the middle
+                late += 1
+                packets = self._container.demux(self._stream)
+                failure = "announces ever more streams" if late > _MOST_LATE else None
+                continue
+            except (av.error.ExitError, av.error.TimeoutError):
+                failure = f"silent for {READ_SECONDS:g} s"
+            except av.error.FFmpegError as error:
+                failure = f"broke off ({error.strerror})"
+            else:
+                if packet is None:
+                    break
+                yield packet
+        if self._source is not None:
+            failure = self._source.fetcher.failure or failure
+        if failure is not None:
+            raise StreamError(failure)
+
+
+class _Pace:
+    """Hands on at the speed of life what comes a segment at a time.
+
+    Else the newest segments would be shown at once, and nothing until the next one, which is silence.
+    """
+
+    def __init__(self) -> None:
+        self._offset: float | None = None  # from the sender's clock to ours
+
+    def hold(self, sent: float) -> None:
+        """Wait until a picture of the sender's time `sent` is due."""
+        now = time.monotonic()
+        if self._offset is None or not 0 <= sent + self._offset - now <= _LONGEST_HOLD:
+            self._offset = now - sent  # the first, one that is late, or one of another clock
+        time.sleep(sent + self._offset - now)
+
+
+def _is_web(address: str) -> bool:
+    return scheme_of(address) in ("http", "https")
+
+
+def _open_stream(address: str) -> av.container.InputContainer:
+    import av
+
+    try:
+        return open_stream(address)
+    except av.error.InvalidDataError:
+        failure = "what it sends is no video that can be read"
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or type(error).__name__
+        failure = f"cannot be reached ({why})"
+    raise StreamError(failure)  # not above: FFmpeg's error holds the address

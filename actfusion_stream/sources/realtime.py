@@ -26,6 +26,10 @@ class Paced:
     def warning(self) -> str | None:
         return self._reader.warning
 
+    @property
+    def remark(self) -> str | None:
+        return getattr(self._reader, "remark", None)
+
     def frames(self) -> Iterator[Frame]:
         began: float | None = None
         for frame in self._reader.frames():

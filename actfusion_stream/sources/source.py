@@ -5,38 +5,43 @@
             ...
 
 A reader thread decodes ahead of the consumer into a bounded queue. When the queue is full, a file waits (it
-loses nothing, however slow the model is) and a live source throws its oldest frame away and counts it (it
-stays fresh). FFmpeg is reached through PyAV for files and streams, through OpenCV for cameras.
+loses nothing, however slow the model is) and a live source drops its oldest frames and counts them (it stays
+fresh). FFmpeg is reached through PyAV for files and streams, through OpenCV for cameras.
 """
 
 from __future__ import annotations
 
+import os
 import stat
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable
+from numbers import Integral
 from pathlib import Path
-from queue import Empty, Full, Queue
+from queue import Empty
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from actfusion_stream.errors import StreamError
+from actfusion_stream.errors import StreamError, brief, number_within
+from actfusion_stream.shown import is_address, redacted
+from actfusion_stream.sources.frame_queue import DROP_CAUSES, FrameQueue, LiveQueue, bytes_of
 from actfusion_stream.sources.frames import Frame, Reader
-from actfusion_stream.sources.network import NetworkConnection, is_address, open_web, redacted
+from actfusion_stream.sources.network import open_address
+from actfusion_stream.sources.opening import open_pipe
 from actfusion_stream.sources.video_file import VideoFile
 
 if TYPE_CHECKING:
+    from io import BufferedReader
+
     import av.container
 
     from actfusion_stream.sources.live import Connection
 
-_FILE_QUEUE = 8  # frames decoded ahead: hides the jitter of decoding, and costs 200 MB at 4K
-_LIVE_QUEUE = 30  # about a second: a model run may take that long without costing a frame
 _LOOK = 0.1  # seconds between looks at whether to stop
 _JOIN_SECONDS = 3.0  # a reader that does not end by then is stuck in a library, and dies with the program
 MAX_STALENESS = 1.0
+_LONGEST_STALENESS, _LONGEST_OUTAGE = 3600.0, 86_400.0
 
 STANDARD_INPUT = "-"
 
@@ -47,6 +52,7 @@ def open_source(
     outage: float | None = None,
     max_staleness: float = MAX_STALENESS,
     realtime: bool = False,
+    rate: float | None = None,
 ) -> Source:
     """Open something to watch.
 
@@ -56,6 +62,7 @@ def open_source(
         outage: seconds for which a live source may be away; None for the usual ones, 0 to end at once.
         max_staleness: seconds after which a frame of a live source is too old to be looked at.
         realtime: deliver a file like a camera would.
+        rate: pictures a second of a folder; None to take their times from names or EXIF, else 25.
 
     Returns:
         A context manager and iterator of `Frame`.
@@ -63,7 +70,8 @@ def open_source(
     Raises:
         StreamError: nothing is there, or it is no video: its first frame is decoded to be sure.
     """
-    reader = _open_reader(source, outage)
+    check_patience(outage, max_staleness)
+    reader = _open_reader(_place(source), outage, rate)
     if realtime and not reader.info.live:
         from actfusion_stream.sources.realtime import Paced
 
@@ -71,12 +79,46 @@ def open_source(
     return Source(reader, max_staleness)
 
 
-def _open_reader(source: str | Path | int, outage: float | None) -> Reader:
+def check_patience(outage: float | None, max_staleness: float) -> None:
+    """Make sure of how long a live source may be away, and a frame wait.
+
+    Raises:
+        StreamError: they are no seconds that make sense.
+    """
+    staleness = f"give seconds above 0, up to {_LONGEST_STALENESS:g}"
+    number_within("max-staleness", max_staleness, 0, _LONGEST_STALENESS, staleness, above=True)
+    if outage is not None:
+        away = f"give seconds from 0, to end at once, to {_LONGEST_OUTAGE:g}"
+        number_within("reconnect", outage, 0, _LONGEST_OUTAGE, away)
+
+
+def _place(source: object) -> str | Path | int:
+    """What was given, as one of the kinds that there are.
+
+    Raises:
+        StreamError: it is of another.
+    """
+    if isinstance(source, (str, Path)):
+        return source
+    if isinstance(source, Integral) and not isinstance(source, bool):
+        return int(source)
+    if isinstance(source, os.PathLike) and isinstance(path := os.fspath(source), str):
+        return Path(path)
+    raise StreamError(f"source {brief(source)}: give a path, an address, or the number of a camera")
+
+
+def _open_reader(source: str | Path | int, outage: float | None, rate: float | None) -> Reader:
+    if not isinstance(source, int) and not is_address(source) and os.path.isdir(source):
+        from actfusion_stream.sources.image_folder import ImageFolder
+
+        return ImageFolder(Path(source), rate)
+    if rate is not None:
+        raise StreamError(f"rate {rate:g}: only a folder of pictures takes one; a video has its own")
     if is_address(source):
+        from actfusion_stream.sources.live import OUTAGE_SECONDS
+
         address = str(source)
-        if not address.lower().startswith("http"):
-            return _live(redacted(address), lambda: NetworkConnection(address), outage)
-        found = open_web(address)
+        found = open_address(address, OUTAGE_SECONDS if outage is None else outage)
         return found if isinstance(found, VideoFile) else _live(redacted(address), found, outage)
     if source == STANDARD_INPUT:
         return VideoFile("standard input", _open_standard_input())
@@ -84,13 +126,9 @@ def _open_reader(source: str | Path | int, outage: float | None) -> Reader:
     if path is None or _is_device(path):
         from actfusion_stream.sources.camera import CameraConnection
 
-        name = f"camera {source}"
+        name = f"camera {brief(source) if path is None else source}"
         camera = source if isinstance(source, int) else Path(source)
         return _live(name, lambda: CameraConnection(camera), outage)
-    if path.is_dir():
-        from actfusion_stream.sources.image_folder import ImageFolder
-
-        return ImageFolder(path)
     return VideoFile(path)
 
 
@@ -120,7 +158,9 @@ def _open_standard_input() -> av.container.InputContainer:
     if sys.stdin is None or sys.stdin.isatty():
         raise StreamError("standard input: is a terminal; pipe a video into it")
     try:
-        return av.open(sys.stdin.buffer, "r", metadata_errors="replace")
+        return open_pipe(cast("BufferedReader", sys.stdin.buffer))
+    except StreamError as error:
+        raise StreamError(f"standard input: {error}") from None
     except av.error.FFmpegError as error:
         raise StreamError(f"standard input: no video that can be read ({error.strerror})") from error
 
@@ -133,35 +173,44 @@ class Source:
 
     Args:
         reader: where frames come from.
-        max_staleness: seconds after which a frame of a live source is thrown away instead of delivered.
+        max_staleness: seconds after which a frame of a live source is dropped instead of delivered.
 
     Attributes:
         info: what was known from the start.
-        drops: frames thrown away, by cause: "queue full", "stale". None of a file, ever.
+        drops: frames dropped, by cause: "queue full", "stale". None of a file, ever.
     """
 
     def __init__(self, reader: Reader, max_staleness: float = MAX_STALENESS) -> None:
+        check_patience(None, max_staleness)
         self.info = reader.info
-        self.drops: Counter[str] = Counter()
         self._reader = reader
-        self._max_staleness = max_staleness
-        # None says that no frame will follow. Two places at least: see `close`.
-        self._queue: Queue[Frame | None] = Queue(maxsize=_LIVE_QUEUE if self.info.live else _FILE_QUEUE)
+        self._queue = LiveQueue(max_staleness) if self.info.live else FrameQueue(bytes_of)
+        self.drops: Counter[str] = self._queue.drops
         self._stop = threading.Event()
         self._closed = False
         self._thread: threading.Thread | None = None
         self._error: Exception | None = None
-        self._gap = ""  # of a frame that was thrown away
+        self._process = os.getpid()
 
     @property
     def dropped(self) -> int:
-        """Frames thrown away because nobody took them in time; always 0 for files."""
-        return sum(self.drops.values())
+        """Frames dropped because nobody took them in time; always 0 for files."""
+        return sum(self.drops[cause] for cause in DROP_CAUSES)
+
+    @property
+    def fullness(self) -> float:
+        """Share of the room for frames that wait which is taken; 0 for files, whose reader waits itself."""
+        return self._queue.fullness
 
     @property
     def warning(self) -> str | None:
         """What was wrong with the source; known after its end, None if nothing."""
         return self._reader.warning
+
+    @property
+    def remark(self) -> str | None:
+        """What was assumed of the source, or done to its pictures; known after its end, None if nothing."""
+        return getattr(self._reader, "remark", None)
 
     def __enter__(self) -> Source:
         return self
@@ -175,6 +224,11 @@ class Source:
         return self
 
     def __next__(self) -> Frame:
+        if self._is_elsewhere:
+            raise StreamError(
+                f"{self.info.name}: was opened before this process was forked from another, and is read "
+                "there; open it in this one"
+            )
         if self._thread is None and not self._stop.is_set():
             self._thread = threading.Thread(target=self._read, name=f"read {self.info.name}", daemon=True)
             self._thread.start()
@@ -188,10 +242,7 @@ class Source:
                 if self._error is not None:
                     raise StreamError(f"{self.info.name}: reading failed: {self._error}") from self._error
                 break
-            if self._is_stale(frame):
-                self._drop(frame, "stale")
-                continue
-            return self._with_gap(frame)
+            return frame
         self.close()
         raise StopIteration
 
@@ -202,63 +253,28 @@ class Source:
 
     def close(self) -> None:
         """Stop reading and wait for the thread to end. Harmless when repeated."""
-        self.stop()
-        if self._closed:
+        if self._closed or self._is_elsewhere:
             return
+        self.stop()
         self._closed = True
         if self._thread is None:
             self._reader.close()
             return
-        # The thread may be waiting for room. Once the queue is empty it has room for the frame in its hands
-        # and for the final None, and before any further frame it looks at the stop flag.
-        while True:
-            try:
-                self._queue.get_nowait()
-            except Empty:
-                break
+        self._queue.close()
         self._thread.join(_JOIN_SECONDS)
+
+    @property
+    def _is_elsewhere(self) -> bool:
+        """Whether this process was forked from the one that reads: none of its threads came along."""
+        return os.getpid() != self._process
 
     def _read(self) -> None:
         try:
             for frame in self._reader.frames():
-                if self._stop.is_set():
+                if self._stop.is_set() or not self._queue.put(frame):
                     break
-                if self.info.live:
-                    self._put_dropping_oldest(frame)
-                else:
-                    self._queue.put(frame)
         except Exception as error:  # whatever it is, it belongs to the consumer: here nobody would see it
             self._error = error
         finally:
             self._reader.close()
-            self._put_dropping_oldest(None) if self.info.live else self._queue.put(None)
-
-    def _put_dropping_oldest(self, frame: Frame | None) -> None:
-        while True:
-            try:
-                self._queue.put_nowait(frame)
-                return
-            except Full:
-                pass
-            try:
-                oldest = self._queue.get_nowait()
-                if oldest is not None:
-                    self._drop(oldest, "queue full")
-            except Empty:  # the consumer was quicker, and has made room
-                pass
-
-    def _is_stale(self, frame: Frame) -> bool:
-        """Whether a live frame is too old, and there is a newer one."""
-        age = time.perf_counter() - frame.arrived
-        return self.info.live and age > self._max_staleness and not self._queue.empty()
-
-    def _drop(self, frame: Frame, cause: str) -> None:
-        self.drops[cause] += 1
-        self._gap = self._gap or frame.gap
-
-    def _with_gap(self, frame: Frame) -> Frame:
-        """The frame, with what a dropped one had to say of the time before it."""
-        gap, self._gap = self._gap, ""
-        if not gap or frame.gap:
-            return frame
-        return Frame(frame.time, frame.image, frame.index, frame.arrived, gap)
+            self._queue.end()

@@ -46,10 +46,15 @@ class PlainView:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def update(self, tick: Tick | None, time: float) -> None:
-        """Print what has changed, if anything."""
+    def update(self, tick: Tick | None, time: float) -> bool:
+        """Print what has changed, if anything.
+
+        Returns:
+            Whether a line says what the tick says.
+        """
+        news = False
         if tick is not None and tick.current.label != self._label:
-            self._label = tick.current.label
+            self._label, news = tick.current.label, True
             line = f"{clock(time)}  {spoken(self._label)}, {percent(tick.current.confidence)} sure"
             if tick.upcoming:
                 following = tick.upcoming[0]
@@ -60,6 +65,7 @@ class PlainView:
             of = f" of {clock(self._info.duration)}" if self._info.duration else ""
             speed = f"{self._stats.speed:.1f}x real time"
             self._print(f"{clock(time)}{of}  {speed}, {self._stats.dropped} frames dropped")
+        return news
 
     def _print(self, line: str) -> None:
         encoding = getattr(self._file, "encoding", None) or "utf-8"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from actfusion_stream.engine.stats import PERCENTILES, STAGES
+from actfusion_stream.engine.stats import PERCENTILES
 from actfusion_stream.views.lines import DIM, colored, fit
 from actfusion_stream.views.palette import GREY, class_colors
 from actfusion_stream.views.wording import clock, percent, printable, spoken
@@ -61,8 +61,8 @@ def print_summary(
         console.print(Text.assemble(("left out: ", DIM), ", ".join(lost)), soft_wrap=True)
     if stats.ticks:
         stages = (
-            f"{stage} " + "/".join(f"{stats.latency(percentile, stage):.0f}" for percentile in PERCENTILES)
-            for stage in STAGES
+            f"{stage} " + "/".join(f"{milliseconds:.0f}" for milliseconds in percentiles.values())
+            for stage, percentiles in stats.latencies().items()
         )
         names = "/".join(f"p{percentile}" for percentile in PERCENTILES)
         console.print(Text.assemble((f"ms at {names}: ", DIM), ", ".join(stages)), soft_wrap=True)

@@ -92,11 +92,17 @@ class TerminalView:
         finally:
             self._give_back()
 
-    def update(self, tick: Tick | None, time: float) -> None:
-        """Draw anew unless the last drawing is too fresh; cheap enough to be called for every frame."""
+    def update(self, tick: Tick | None, time: float) -> bool:
+        """Draw anew unless the last drawing is too fresh; cheap enough to be called for every frame.
+
+        Returns:
+            Whether it has drawn the tick.
+        """
         self._tick, self._time = tick, time
-        if perf_counter() - self._drawn >= _REFRESH_SECONDS:
-            self._draw()
+        if perf_counter() - self._drawn < _REFRESH_SECONDS:
+            return False
+        self._draw()
+        return tick is not None
 
     def render(self, width: int, height: int) -> list[Text]:
         """Compose the view.

@@ -34,8 +34,12 @@ class View(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def update(self, tick: Tick | None, time: float) -> None:
-        """Take note of the last tick (None before the first) and of the last frame's time in seconds."""
+    def update(self, tick: Tick | None, time: float) -> bool:
+        """Take note of the last tick (None before the first) and of the last frame's time in seconds.
+
+        Returns:
+            Whether what the tick says has been put before people now.
+        """
 
 
 def open_view(
@@ -80,8 +84,8 @@ class SilentView:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def update(self, tick: Tick | None, time: float) -> None:
-        pass
+    def update(self, tick: Tick | None, time: float) -> bool:
+        return False
 
 
 class DetachableView:
@@ -109,11 +113,15 @@ class DetachableView:
         if not self.lost:
             self._works(lambda: self.view.__exit__(kind, error, trace))
 
-    def update(self, tick: Tick | None, time: float) -> None:
-        if not self.lost and not self._works(lambda: self.view.update(tick, time)):
+    def update(self, tick: Tick | None, time: float) -> bool:
+        if self.lost:
+            return False
+        drawn: list[bool] = []
+        if not self._works(lambda: drawn.append(self.view.update(tick, time))):
             # The stream may run for hours yet: what the view has taken, it gives back now.
             with suppress(Exception):
                 self.view.__exit__(None, None, None)
+        return any(drawn)
 
     def _works(self, show: Callable[[], object]) -> bool:
         try:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from actfusion_stream.engine.timeline import Segment
+from actfusion_stream.shown import printable as printable
 
 if TYPE_CHECKING:
     from actfusion_stream.sources.frames import SourceInfo
@@ -68,12 +69,3 @@ def picture(info: SourceInfo) -> str:
     """What a source's pictures are: `320x240, 15 fps`, without the rate where it has none."""
     rate = f", {info.rate:.4g} fps" if info.rate else ""
     return f"{info.width}x{info.height}{rate}"
-
-
-def printable(text: str, encoding: str = "utf-8") -> str:
-    """`text` in one line, harmless on a terminal: what does not print, or `encoding` lacks, becomes `?`.
-
-    The names of files may hold anything: line breaks, control characters, bytes that are no text.
-    """
-    shown = "".join(character if character.isprintable() else "?" for character in text)
-    return shown.encode(encoding, "replace").decode(encoding)

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
+from actfusion_stream.shown import redacted
+
 MAX_BYTES = 4 * 1024**3  # the largest of the known files has less than a tenth of it
 TIMEOUT = 30.0  # seconds of silence, not of the whole download
 ATTEMPTS = 5
@@ -168,7 +170,7 @@ class _SafeRedirects(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:
         _check_scheme(newurl)
         if req.type == "https" and urlsplit(newurl).scheme != "https":
-            raise DownloadError(f"{req.full_url} leads to {newurl}, which is not encrypted")
+            raise DownloadError(f"{req.full_url} leads to {redacted(newurl)}, which is not encrypted")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 

@@ -155,3 +155,27 @@ def test_the_view_is_entered_told_and_left(engine: Engine, tiny_video: Path) -> 
     with open_stream(tiny_video, engine=engine) as stream:
         run(stream, [], view)
     assert view.seen == ["enter", "0", "exit"]
+
+
+class Drawing(LookingAway):
+    """A view that draws every fifteenth frame, six after a tick."""
+
+    def update(self, tick: Tick | None, time: float) -> bool:
+        return tick is not None and round(15 * time) % 15 == 6
+
+
+def test_how_long_it_took_to_the_screen_is_told_of_what_was_drawn(engine: Engine, tiny_video: Path) -> None:
+    with open_stream(tiny_video, engine=engine) as stream:
+        assert run(stream).summary.latency_ms.keys() == {"feature", "prediction"}
+    with open_stream(tiny_video, engine=engine) as stream:
+        latency = run(stream, [], Drawing()).summary.latency_ms
+    assert len(stream.stats._latencies["screen"]) == 5
+    assert latency["screen"]["p50"] > latency["prediction"]["p50"] > 0
+
+
+def test_the_stages_of_a_tick_are_parts_of_its_total(engine: Engine, tiny_video: Path) -> None:
+    with open_stream(tiny_video, engine=engine) as stream:
+        ticks = list(stream)
+    assert len(ticks) == 5
+    for tick in ticks:
+        assert tick.latency_ms["extract"] + tick.latency_ms["model"] <= tick.latency_ms["total"] + 0.001

@@ -151,7 +151,28 @@ def test_the_fingerprint_depends_on_names_shapes_and_values() -> None:
 def test_an_extractor_knows_the_fingerprint_of_its_weights(tiny: Checkpoint) -> None:
     anonymous = replace(tiny.extractor_spec, fingerprint="")
     extractor = Extractor(anonymous, tiny.extractor_state)
-    assert extractor.spec == tiny.extractor_spec
+    assert extractor.spec == replace(tiny.extractor_spec, precision="float32")
+
+
+def test_flow_takes_as_many_pairs_at_once_as_memory_allows_and_of_one_size() -> None:
+    """RAFT's table of a pair of 1280 x 720 takes 1.1 GB; a picture's size may change within a batch."""
+    spec = replace(PUBLISHED, width=0.1, streams=("flow",), flow="dis", short_side=32, crop=(32, 40))
+    torch.manual_seed(0)
+    extractor = Extractor(spec, InceptionI3D(I3DConfig(0.1, 2, 1)).state_dict())
+    asked: list[tuple[int, ...]] = []
+    compute = extractor._flow
+
+    def watched(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+        asked.append(before.shape)
+        return compute(before, after)
+
+    extractor._flow = watched
+    rng = np.random.default_rng(0)
+    large, small = (list(rng.integers(0, 256, (3, *size, 3), np.uint8)) for size in ((720, 1280), (48, 64)))
+    flows = extractor.flows([*large, *small])
+    assert asked == [(1, 720, 1280, 3), (1, 720, 1280, 3), (2, 48, 64, 3)]
+    assert len(flows) == 5
+    assert [bool(flow.any()) for flow in flows] == [True, True, False, True, True]  # none across the change
 
 
 def test_weights_of_another_extractor_are_refused(tiny: Checkpoint) -> None:

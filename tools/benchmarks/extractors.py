@@ -63,7 +63,11 @@ def benchmark_extractors(
 
     def streamed(extractor: Extractor) -> np.ndarray:
         stream = FeatureStream(extractor)
-        return torch.cat([*(stream.push(picture) for picture in video), stream.finish()]).cpu().numpy()
+        return (
+            torch.cat([*(stream.push(picture).values for picture in video), stream.finish().values])
+            .cpu()
+            .numpy()
+        )
 
     ways: dict[str, Callable[[], np.ndarray]] = {
         "plain loop": one_by_one,

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ..data.features import ArrayFeatures
 from ..training.examples import Example
 from ..training.presets import Preset
 from ..training.settings import Settings
@@ -25,7 +26,7 @@ def drawn_examples(count: int, preset: Preset) -> list[Example]:
         segments = rng.integers(preset.model.num_classes, size=max(1, frames // 300))
         labels = np.repeat(segments, -(-frames // len(segments)))[:frames]
         features = rng.standard_normal((preset.model.feature_dim, frames), np.float32)
-        examples.append(Example(features, labels, np.zeros(frames, np.float32)))
+        examples.append(Example(ArrayFeatures(features), labels, np.zeros(frames, np.float32)))
     return examples
 
 
@@ -45,6 +46,6 @@ def benchmark_training(preset: Preset, micro_batch: int, rounds: int, device: to
     padded, single = (1 / seconds[size] for size in (micro_batch, 1))
     return (
         f"{device}, {torch.get_num_threads()} threads, {preset.batch_size} videos a step: "
-        f"{padded:.2f} steps/s in padded passes of {micro_batch}, {single:.2f} one video at a time: "
+        f"{padded:.2f} steps/s in passes of up to {micro_batch}, {single:.2f} one video at a time: "
         f"{padded / single:.2f} times as fast"
     )

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
-import numpy as np
-
-from actfusion_stream.engine.timeline import label_runs
 from actfusion_stream.errors import StreamError
 from actfusion_stream.files import replacing
+from actfusion_stream.tables import as_cell, from_cell
 
 from .elan import read_elan
-from .segments import Annotations, Segment, checked_segment, in_order, read_text_file, video_name
+from .segments import (
+    Annotations,
+    Segment,
+    check_count,
+    checked_segment,
+    in_order,
+    lines,
+    read_text_file,
+    video_name,
+)
 
 _COLUMNS = ("video", "label", "start", "end")
+_LONGEST_LINE = 100_000  # characters
 
 
 def read_annotations(path: Path, rate: float, tier: str | None = None) -> Annotations:
@@ -61,6 +71,8 @@ def _read_file(path: Path, rate: float, tier: str | None) -> Annotations:
 def read_csv(path: Path) -> Annotations:
     """A table with the columns video, label, start and end (seconds), in any order; others are ignored.
 
+    The marks of `as_cell` are taken off.
+
     Raises:
         StreamError: a column is missing, or a row makes no sense.
     """
@@ -69,7 +81,7 @@ def read_csv(path: Path) -> Annotations:
     delimiter = max(",;\t", key=head.count)
     found: Annotations = {}
     try:
-        table = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+        table = csv.DictReader(_rows(text, path), delimiter=delimiter)
         names = {(name or "").strip().lower(): name for name in table.fieldnames or []}
         missing = [column for column in _COLUMNS if column not in names]
         if missing:
@@ -77,11 +89,12 @@ def read_csv(path: Path) -> Annotations:
                 f"annotations {path}: column {missing[0]} is missing; the first line must name "
                 f"{', '.join(_COLUMNS)}"
             )
-        for row in table:
-            values = {column: (row[names[column]] or "").strip() for column in _COLUMNS}
+        for count, row in enumerate(table):
+            values = {column: from_cell((row[names[column]] or "").strip()) for column in _COLUMNS}
             if not any(values.values()):
                 continue
             place = f"{path}, line {table.line_num}"
+            check_count(count, place)
             video = video_name(values["video"], place)
             segment = checked_segment(values["label"], values["start"], values["end"], place)
             found.setdefault(video, []).append(segment)
@@ -98,23 +111,39 @@ def read_text(path: Path, rate: float) -> list[Segment]:
     Raises:
         StreamError: it has none, or one that is no label.
     """
-    labels = [line.strip() for line in read_text_file(path).splitlines() if line.strip()]
-    if not labels:
+    labels = filter(None, (line.strip() for line in lines(read_text_file(path))))
+    segments: list[Segment] = []
+    first = 0
+    for label, run in groupby(labels):
+        place = f"{path}, line {first + 1}"
+        check_count(len(segments), place)
+        end = first + sum(1 for _ in run)
+        segments.append(checked_segment(label, first / rate, end / rate, place))
+        first = end
+    if not segments:
         raise StreamError(f"annotations {path}: no label in it")
-    runs = label_runs(np.array(labels, dtype=object))  # objects: not every label as wide as the longest
-    return [
-        checked_segment(labels[start], start / rate, end / rate, f"{path}, line {start + 1}")
-        for start, end in zip(*(edges.tolist() for edges in runs), strict=True)
-    ]
+    return segments
+
+
+def _rows(text: str, path: Path) -> Iterator[str]:
+    """The lines of a table: one of millions of cells would fill the memory."""
+    for number, line in enumerate(lines(text), start=1):
+        if len(line) > _LONGEST_LINE:
+            raise StreamError(
+                f"annotations {path}: not a table of text: line {number} is longer than {_LONGEST_LINE} "
+                "characters"
+            )
+        yield line + "\n"  # a cell in quotes may go on in the next line
 
 
 def write_csv(annotations: Annotations, path: Path) -> None:
-    """One table for all videos."""
+    """One table for all videos, with the marks of `as_cell`."""
     text = io.StringIO(newline="")
     table = csv.writer(text, lineterminator="\n")
     table.writerow(_COLUMNS)
     for video, segments in sorted(annotations.items()):
-        table.writerows([video, s.label, f"{s.start:.3f}", f"{s.end:.3f}"] for s in segments)
+        name = as_cell(video)
+        table.writerows([name, as_cell(s.label), f"{s.start:.3f}", f"{s.end:.3f}"] for s in segments)
     write_whole(path, text.getvalue())
 
 

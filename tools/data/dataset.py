@@ -4,14 +4,18 @@ DIR/mapping.txt                        "0 cut_tomato", an index and a name a lin
 DIR/groundTruth/VIDEO.txt              a label a frame
 DIR/splits/train.split1.bundle         "VIDEO.txt", a video a line; test.split1.bundle likewise
 DIR/features/VIDEO.npy                 (C, T) float, a column a frame
+
+What people have in its place is read where one thing only can be meant: see `read_labels`, `Dataset.split`
+and `labelled.read_videos`.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +25,8 @@ from torch import Tensor
 
 from actfusion_stream.errors import StreamError
 from actfusion_stream.extractors.spec import ExtractorSpec, fingerprint
+
+from .features import ArrayFile, OneHotFeatures
 
 EXTRACTOR_JSON, EXTRACTOR_WEIGHTS = "extractor.json", "extractor.safetensors"  # beside features of ours
 LABELS = "labels"  # a feature source: the true labels as one-hot features
@@ -46,11 +52,15 @@ class Dataset:
         return read_mapping(self.folder / "mapping.txt")
 
     @cached_property
-    def _index(self) -> dict[str, int]:
+    def index(self) -> dict[str, int]:
+        """Class index of each name."""
         return {name: i for i, name in enumerate(self.class_names)}
 
     def split(self, name: str, part: str) -> list[str]:
         """The videos of one list, as names without ending.
+
+        A line names a video, or a file of it: `VIDEO`, `VIDEO.txt`, `groundTruth/VIDEO.txt`. Names may have
+        dots and blanks in them; another ending than .txt is one if only so there is an annotation.
 
         Args:
             name: of the split, e.g. "1".
@@ -63,10 +73,19 @@ class Dataset:
         if not path.is_file():
             found = sorted(p.name for p in path.parent.glob("*.bundle")) if path.parent.is_dir() else []
             raise StreamError(f"split {name}: no {path}; found: {', '.join(found) or 'no *.bundle there'}")
-        videos = [Path(line).stem for line in path.read_text().split()]
+        videos = [self._video(line) for line in read_lines(path, f"split {name}:") if line]
         if not videos:
             raise StreamError(f"split {name}: {path} names no video")
         return videos
+
+    def _video(self, line: str) -> str:
+        """The video that a line of a list names."""
+        name = PurePosixPath(line.replace("\\", "/")).name
+        if name.endswith(".txt"):
+            return name.removesuffix(".txt")
+        shorter = PurePosixPath(name).stem
+        there = [(self.folder / "groundTruth" / f"{given}.txt").is_file() for given in (name, shorter)]
+        return shorter if there == [False, True] else name
 
     def labels(self, video: str) -> NDArray[np.int64]:
         """(T,) int64, class of each frame.
@@ -74,7 +93,7 @@ class Dataset:
         Raises:
             StreamError: there is no annotation of that video, or it has a label that the mapping lacks.
         """
-        return read_labels(self.folder / "groundTruth" / f"{video}.txt", self._index)
+        return read_labels(self.folder / "groundTruth" / f"{video}.txt", self.index)
 
 
 @dataclass(frozen=True)
@@ -125,33 +144,38 @@ class FeatureSource:
             )
         return state
 
-    def __call__(self, video: str) -> NDArray[np.float32]:
-        """(C, T) float32, a column a frame.
+    def open(self, video: str) -> ArrayFile | OneHotFeatures:
+        """Find the features of one video; of an array, only the header is read.
 
         Raises:
-            StreamError: there are none for that video, or they are not (C, T) numbers.
+            StreamError: there are none for that video, or they are not an array of numbers in two dimensions.
         """
         names = self.dataset.class_names
         if self.source == LABELS:
-            return one_hot(self.dataset.labels(video), len(names))
+            return OneHotFeatures(self.dataset.labels(video), len(names))
         array, text = (Path(self.source) / f"{video}{ending}" for ending in (".npy", ".txt"))
         if text.is_file() and not array.is_file():
-            return one_hot(read_labels(text, {name: i for i, name in enumerate(names)}), len(names))
-        try:
-            features = np.load(array, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise StreamError(f"features of {video}: {array} cannot be read as an array: {error}") from error
-        if features.ndim != 2 or features.dtype.kind != "f" or not features.size:
-            raise StreamError(
-                f"features of {video}: {array} holds {features.dtype} of shape {features.shape}; "
-                "(channels, frames) of floats are needed"
-            )
-        return features.astype(np.float32, copy=False)
+            return OneHotFeatures(read_labels(text, self.dataset.index), len(names))
+        return ArrayFile.open(video, array)
 
 
-def one_hot(labels: NDArray[np.int64], num_classes: int) -> NDArray[np.float32]:
-    """(T,) labels as (K, T) float32."""
-    return np.equal.outer(np.arange(num_classes), labels).astype(np.float32)
+def read_lines(path: Path, what: str) -> list[str]:
+    """The lines of a text file, without blanks at their ends; a byte order mark is none of its text.
+
+    Args:
+        path: of the file, in UTF-8, with the line ends of any system.
+        what: how to call it in an error, before its name.
+
+    Raises:
+        StreamError: it cannot be read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise StreamError(f"{what} {path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise StreamError(f"{what} {path}: it is not text in UTF-8 ({error}); save it as that") from error
+    return [line.strip() for line in text.split("\n")]
 
 
 def read_mapping(path: Path) -> tuple[str, ...]:
@@ -161,30 +185,48 @@ def read_mapping(path: Path) -> tuple[str, ...]:
         StreamError: the file is missing, or its indices are not 0, 1, 2 …
     """
     try:
-        lines = [line.split(maxsplit=1) for line in path.read_text().splitlines() if line.strip()]
-        names = {int(index): name.strip() for index, name in lines}
-    except (OSError, ValueError) as error:
+        lines = [line.split(maxsplit=1) for line in read_lines(path, "mapping") if line]
+        names = {int(index): name for index, name in lines}
+    except ValueError as error:
         raise StreamError(f"mapping {path}: expected a line 'INDEX NAME' for each class: {error}") from error
     if not names or sorted(names) != list(range(len(lines))) or len(set(names.values())) < len(names):
         raise StreamError(f"mapping {path}: its indices must be 0, 1, 2 … and its names different")
     return tuple(names[i] for i in range(len(names)))
 
 
-def read_labels(path: Path, index: dict[str, int]) -> NDArray[np.int64]:
-    """(T,) int64 from a label file, a name a line; MS-TCN's recognition files, all in the second line, too.
+def read_labels(path: Path, index: Mapping[str, int]) -> NDArray[np.int64]:
+    """Class of each frame, from a label file.
+
+    Args:
+        path: a label a line, which may have blanks in it; labels without any may also stand side by side in a
+            line, as in MS-TCN's recognition files, whose first line is a heading. Indices of classes are read
+            where no class has a number for a name.
+        index: class of each name.
+
+    Returns:
+        (T,) int64.
 
     Raises:
-        StreamError: the file is missing, empty, or has a label that is not in `index`.
+        StreamError: the file is missing, empty, or has a label that is not in `index`, or a line without any.
     """
-    try:
-        text = path.read_text()
-    except (OSError, ValueError) as error:
-        raise StreamError(f"labels {path}: {error}") from error
-    if text.startswith("###"):
-        text = text.partition("\n")[2]
-    names = text.split()
-    unknown = sorted({name for name in names if name not in index})
-    if unknown or not names:
-        reason = f"label {unknown[0]!r} is not in the mapping" if unknown else "it has no label"
-        raise StreamError(f"labels {path}: {reason}")
-    return np.array([index[name] for name in names], np.int64)
+    lines = read_lines(path, "labels")
+    while lines and not lines[-1]:
+        lines.pop()
+    first = 1  # number of the first line of labels
+    if lines and lines[0].startswith("###"):
+        del lines[0]
+        first = 2
+    if not lines:
+        raise StreamError(f"labels {path}: it has no label")
+    if "" in lines:
+        raise StreamError(
+            f"labels {path}: line {first + lines.index('')} is empty, and there are labels after it; "
+            "a label a frame is needed"
+        )
+    labels = [label for line in lines for label in ([line] if line in index else line.split())]
+    if not any(label in index for label in labels) and not any(name.isdecimal() for name in index):
+        index = {str(i): i for i in range(len(index))}
+    unknown = next((label for label in labels if label not in index), None)
+    if unknown is not None:
+        raise StreamError(f"labels {path}: label {unknown!r} is not in the mapping")
+    return np.array([index[label] for label in labels], np.int64)

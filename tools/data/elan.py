@@ -1,12 +1,11 @@
 """Annotations in ELAN's files (.eaf), in the time of the video that they belong to.
 
-Read with ElementTree alone, for files come from anybody: pympi, which writes them, takes a path, wants more
-than such files have, and does not say what is wrong.
+pympi, which writes them, is no reader of files from anybody: it takes a path, wants more than such files
+have, and does not say what is wrong.
 """
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -17,6 +16,7 @@ from pympi.Elan import Eaf
 from actfusion_stream.errors import StreamError
 from actfusion_stream.files import replacing
 
+from .elan_document import Annotation, ElanDocument, parse_elan
 from .segments import Segment, checked_segment, finite_number, in_order, read_text_file
 
 
@@ -26,18 +26,11 @@ def read_elan(path: Path, tier: str | None = None) -> list[Segment]:
     Raises:
         StreamError: it is no such file, or does not say which tier is meant.
     """
-    text = read_text_file(path)
-    if "<!DOCTYPE" in text.upper() or "<!ENTITY" in text.upper():  # ELAN writes none; entities can explode
-        raise StreamError(f"annotations {path}: has a DOCTYPE, which ELAN files do not have")
     try:
-        root = ET.fromstring(text)
-    except (ET.ParseError, ValueError, RecursionError) as error:
-        raise StreamError(f"annotations {path}: not an ELAN file: {error}") from error
-    if root.tag != "ANNOTATION_DOCUMENT":
-        raise StreamError(f"annotations {path}: not an ELAN file: its root is {root.tag[:50]!r}")
-    tiers = {
-        found.get("TIER_ID", ""): list(found.iter("ALIGNABLE_ANNOTATION")) for found in root.iter("TIER")
-    }
+        document = parse_elan(read_text_file(path))
+    except ValueError as error:
+        raise StreamError(f"annotations {path}: {error}") from error
+    tiers = document.tiers
     filled = [name for name, annotations in tiers.items() if annotations]
     if tier is None:
         if len(filled) != 1:
@@ -48,36 +41,32 @@ def read_elan(path: Path, tier: str | None = None) -> list[Segment]:
         tier = filled[0]
     if tier not in tiers:
         raise StreamError(f"annotations {path}: no tier {tier!r}; there are {_listed(tiers)}")
-    origin = _origin(root, path)
-    times = _slot_times(root, tiers[tier], path)
+    origin = _origin(document, path)
+    times = _slot_times(document, tiers[tier], path)
     segments = []
     for annotation in tiers[tier]:
-        place = f"{path}, annotation {_in_a_line(annotation.get('ANNOTATION_ID', ''))}"
-        label = (annotation.findtext("ANNOTATION_VALUE") or "").strip()
-        start, end = (times.get(slot) for slot in _slots(annotation))
+        place = f"{path}, annotation {_in_a_line(annotation.name)}"
+        start, end = times.get(annotation.start), times.get(annotation.end)
         if start is None or end is None:
             raise StreamError(f"annotations {place}: it has no time; align it in ELAN")
-        if label:
-            segments.append(checked_segment(label, (start + origin) / 1000, (end + origin) / 1000, place))
+        if annotation.label:
+            seconds = (start + origin) / 1000, (end + origin) / 1000
+            segments.append(checked_segment(annotation.label, *seconds, place))
     return in_order(segments, str(path))
 
 
-def _slots(annotation: ET.Element) -> tuple[str, str]:
-    return annotation.get("TIME_SLOT_REF1", ""), annotation.get("TIME_SLOT_REF2", "")
-
-
-def _slot_times(root: ET.Element, annotations: list[ET.Element], path: Path) -> dict[str, float]:
+def _slot_times(document: ElanDocument, annotations: list[Annotation], path: Path) -> dict[str, float]:
     """Milliseconds of each time slot that has a time, of its own or between others.
 
     Slots without a value lie inside a row of annotations, each of which starts where the one before it ends.
     Such a row is what ELAN makes of a subdivided annotation, and shows as evenly divided.
     """
-    times = {}
-    for slot in root.iter("TIME_SLOT"):
-        value, name = slot.get("TIME_VALUE"), slot.get("TIME_SLOT_ID", "")
-        if value is not None:
-            times[name] = finite_number(value, f"{path}, time slot {_in_a_line(name)}")
-    following = dict(map(_slots, annotations))
+    times = {
+        name: finite_number(value, f"{path}, time slot {_in_a_line(name)}")
+        for name, value in document.slots.items()
+        if value is not None
+    }
+    following = {annotation.start: annotation.end for annotation in annotations}
     walked: set[str] = set()  # a row in a circle, or many that lead into one, must not be walked again
     for first in [slot for slot in following if slot in times]:
         row, after = [first], following[first]
@@ -91,12 +80,12 @@ def _slot_times(root: ET.Element, annotations: list[ET.Element], path: Path) -> 
     return times
 
 
-def _origin(root: ET.Element, path: Path) -> float:
+def _origin(document: ElanDocument, path: Path) -> float:
     """Milliseconds of the video at which the time of the annotations starts: ELAN's offset of that medium.
 
     Of several media it is the one named as the file is, or else the first, by which ELAN plays the others.
     """
-    media = list(root.iter("MEDIA_DESCRIPTOR"))
+    media = document.media
     urls = ("MEDIA_URL", "RELATIVE_MEDIA_URL")
     named = [found for found in media if any(_stem(found.get(url, "")) == path.stem for url in urls)]
     videos = [found for found in named if found.get("MIME_TYPE", "").startswith("video/")]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -16,9 +17,13 @@ from actfusion_stream.engine.time_grid import TimeGrid
 from actfusion_stream.errors import StreamError
 from actfusion_stream.extractors.extractor import Extractor
 from actfusion_stream.extractors.feature_stream import FeatureStream
+from actfusion_stream.extractors.spec import ExtractorSpec
 from actfusion_stream.sources.source import open_source
 
 from .feature_folder import FeatureFolder, VideoFeatures
+from .videos import SAME_RATE
+
+_NEAR = 2.5  # steps of the grid by which a frame may be early or late and still take the next place
 
 OnProgress = Callable[[float, int], None]  # seconds of video read, features so far
 
@@ -27,15 +32,16 @@ def extract(path: Path, extractor: Extractor, on_progress: OnProgress | None = N
     """Features of a whole video.
 
     Raises:
-        StreamError: it cannot be read, or not to its end.
+        StreamError: it cannot be read, or not to its end, or the weights overflow.
     """
-    grid, stream = TimeGrid(extractor.spec.rate), FeatureStream(extractor)
+    stream = FeatureStream(extractor)
     parts: list[Tensor] = []
     done = 0
     with open_source(path) as source:
+        grid = _grid(extractor.spec, source.info.rate)
         for frame in source:
             for image in grid.push(frame.time, frame.image):
-                ready = stream.push(image)
+                ready = stream.push(image).values
                 if len(ready):
                     parts.append(ready)
                     done += len(ready)
@@ -43,11 +49,40 @@ def extract(path: Path, extractor: Extractor, on_progress: OnProgress | None = N
                 on_progress(frame.time, done)
     if source.warning:
         raise StreamError(source.warning)
-    parts.append(stream.finish())
+    parts.append(stream.finish().values)
     features = torch.cat(parts).T.contiguous().cpu().numpy()  # (C, T)
     if not features.size or grid.start is None:
         raise StreamError(f"{path}: no picture in it")
+    if not np.isfinite(features).all():
+        raise StreamError(
+            f"{path}: its features are not finite; the weights of the extractor overflow: give others"
+        )
     return VideoFeatures(features, FeatureClock.of(extractor.spec, grid.start))
+
+
+class _FrameGrid(TimeGrid):
+    """A place for each frame, as long as the frames run at the grid's rate, more or less.
+
+    Published features have one for each frame. A file whose times have a hole of a frame, or are rounded,
+    gets as many; one that runs at other times than its rate says is put on the grid by them.
+    """
+
+    def push(self, time: float, image: np.ndarray) -> Iterator[np.ndarray]:
+        due = time if self.start is None else self.time_of(self._filled)
+        if abs(time - due) > _NEAR / self.rate:
+            yield from super().push(time, image)
+            return
+        if self.start is None:
+            self.start = time
+        self._filled += 1
+        self._last = image
+        yield image
+
+
+def _grid(spec: ExtractorSpec, rate: float | None) -> TimeGrid:
+    """Frame by frame where a feature is wanted for each, else by time."""
+    each = spec.stride == 1 and rate is not None and abs(rate / spec.rate - 1) < SAME_RATE
+    return _FrameGrid(spec.rate) if each else TimeGrid(spec.rate)
 
 
 def extract_all(

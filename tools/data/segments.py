@@ -7,18 +7,22 @@ in one line.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from actfusion_stream.errors import StreamError
+from actfusion_stream.files import read_regular
 
 _MOST_BYTES = 64 * 2**20
+_PIECE = 1 << 20  # characters
+_MOST_SEGMENTS = 1_000_000
 _MOST_SECONDS = 10 * 86_400.0
 _MOST_TEXT = 200
 _TOUCHING = 0.001  # seconds: segments that overlap by less were meant to touch
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Segment:
     """A stretch of one action, in seconds."""
 
@@ -34,19 +38,31 @@ def read_text_file(path: Path) -> str:
     """The text of a file in UTF-8, lines ending in newlines alone.
 
     Raises:
-        StreamError: it cannot be read, is no text, or too much of it.
+        StreamError: it cannot be read, is no file or no text, or too much of it.
     """
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise StreamError(
-                f"annotations {path}: {path.stat().st_size} bytes; at most {_MOST_BYTES} are read"
-            )
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_regular(path, _MOST_BYTES).decode("utf-8-sig")
     except OSError as error:
         raise StreamError(f"annotations {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise StreamError(f"annotations {path}: not text in UTF-8 (byte {error.start})") from error
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def lines(text: str) -> Iterator[str]:
+    """The lines of a text, some at a time: all those of 63 MB would take 3 GB.
+
+    One of more than a million characters, which nobody wants whole, comes in parts.
+    """
+    rest = ""
+    for start in range(0, len(text), _PIECE):
+        *whole, rest = (rest + text[start : start + _PIECE]).split("\n")
+        yield from whole
+        if len(rest) > _PIECE:
+            yield rest
+            rest = ""
+    if rest:
+        yield rest
 
 
 def video_name(name: str, place: str) -> str:
@@ -60,6 +76,16 @@ def video_name(name: str, place: str) -> str:
     if not plain or len(stem) > _MOST_TEXT:
         raise StreamError(f"annotations {place}: video {name[:50]!r}; give a plain file name")
     return stem
+
+
+def check_count(count: int, place: str) -> None:
+    """Make sure that a file with so many segments before `place` may have another one.
+
+    Raises:
+        StreamError: nobody has annotated so many; they would fill the memory.
+    """
+    if count >= _MOST_SEGMENTS:
+        raise StreamError(f"annotations {place}: more than {_MOST_SEGMENTS} segments in one file")
 
 
 def checked_segment(label: str, start: str | float, end: str | float, place: str) -> Segment:

@@ -8,7 +8,7 @@ from actfusion_stream.errors import StreamError
 from actfusion_stream.sources.source import open_source
 
 VIDEO_ENDINGS = {".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv"}
-_SAME_RATE = 0.005  # videos of 29.97 and of 30 frames a second count as alike
+SAME_RATE = 0.005  # videos of 29.97 and of 30 frames a second count as alike
 
 
 def find_videos(paths: list[Path]) -> dict[str, Path]:
@@ -51,7 +51,7 @@ def common_rate(videos: dict[str, Path]) -> float:
         except StreamError as error:  # one broken video among others is named when its turn comes
             last = error
             continue
-        if rate and not any(abs(rate / known - 1) < _SAME_RATE for known in rates):
+        if rate and not any(abs(rate / known - 1) < SAME_RATE for known in rates):
             rates[rate] = name
     if last and not rates:
         raise last

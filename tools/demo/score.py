@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from actfusion_stream.arguments import OneLineParser
+from actfusion_stream.arguments import OneLineParser, number
+from actfusion_stream.tables import from_cell
 
 from ..evaluation.metrics import SegmentationScore, split_segments
 
@@ -38,7 +39,7 @@ def labels_of_segments(path: Path, num_frames: int, fps: float) -> np.ndarray:
             raise ValueError(
                 f"{path}: no column {', '.join(sorted(missing))}; expected label, start, end, confidence"
             )
-        segments = [(row["label"], float(row["end"])) for row in rows]
+        segments = [(from_cell(row["label"]), float(row["end"])) for row in rows]
     if not segments:
         raise ValueError(f"{path}: no segments: expected one a line after the header")
     labels, ends = zip(*segments, strict=True)
@@ -70,8 +71,9 @@ def main() -> None:
     parser.add_argument("segments", type=Path, help="what was seen: CSV with label, start, end (--segments)")
     parser.add_argument("labels", type=Path, help="what was done: one label a frame (--labels)")
     parser.add_argument(
-        "--fps", type=float, default=15.0, help="frames per second of the labels (default 15)"
-    )
+        "--fps", type=number("frames per second", 0, 1000, above=True), default=15.0,
+        help="frames per second of the labels (default 15)",
+    )  # fmt: skip
     args = parser.parse_args()
     try:
         true = np.array(args.labels.read_text().split())

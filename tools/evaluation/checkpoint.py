@@ -98,7 +98,9 @@ def evaluate_checkpoint(
         source,
         split,
         ratio=ratio if no_length else None,
-        online=(rate or _rate(checkpoint, preset), tick, live) if online else None,
+        online=(tick, live) if online else None,
+        trained_on=checkpoint.extractor_spec,
+        rate=rate,
         seed=seed,
         console=console,
     )
@@ -120,11 +122,3 @@ def _check_extractor(
     read = replace(given, stride=given.stride * preset.sample_rate)  # the model reads every so many of them
     names = (name, f"features {source.source} are of")
     return check_same(checkpoint.extractor_spec, read, names, force)
-
-
-def _rate(checkpoint: Checkpoint, preset: Preset) -> float:
-    """Features a second: as extracted, else 30 as in 50 Salads, or 15 as in Breakfast and GTEA."""
-    spec = checkpoint.extractor_spec
-    if spec is not None:
-        return spec.rate * preset.sample_rate / spec.stride
-    return 30.0 if preset.sample_rate >= 8 else 15.0

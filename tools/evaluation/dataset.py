@@ -8,24 +8,26 @@ chain.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, track
 from rich.table import Table
 
-from actfusion_stream.engine.clock import FeatureClock
 from actfusion_stream.engine.predictor import Predictor
 from actfusion_stream.engine.settings import Horizon
 from actfusion_stream.errors import StreamError
+from actfusion_stream.extractors.spec import ExtractorSpec
 from actfusion_stream.models.actfusion import ActFusion
 
 from ..data.dataset import Dataset, FeatureSource, read_labels
+from ..data.labelled import read_videos
 from ..training.presets import Preset
 from .baselines import MarkovBaseline, repeat_current
+from .causality import available, feature_clock
 from .inference import anticipate, segment
 from .metrics import AnticipationScore, SegmentationScore
 from .replay import Replay, replay, score_replays
@@ -100,11 +102,16 @@ def evaluate_model(
     split: str,
     *,
     ratio: float | None,
-    online: tuple[float, float, Horizon] | None,
+    online: tuple[float, Horizon] | None,
+    trained_on: ExtractorSpec | None,
+    rate: float | None,
     seed: int,
     console: Console,
 ) -> Results:
     """Run the model on the test list of a split, and the baselines beside it.
+
+    Told the length of a video, the model anticipates as published, from every feature of the observed part.
+    Without, and in a replay, it has the features that could exist by then: see `causality`.
 
     Args:
         model: in eval mode.
@@ -112,16 +119,28 @@ def evaluate_model(
         dataset, source, split: annotations, features, and which videos.
         ratio: None where the model is told each video's length; else the future is so many times as long as
             what was observed.
-        online: frames per second, seconds per tick, and horizon of the replay; None for no replay.
+        online: seconds per tick, and horizon of the replay; None for no replay.
+        trained_on: the extractor of the model's checkpoint, None where nobody knows.
+        rate: features a second; None for as extracted, or for what the dataset is known to have.
         seed: of the noise.
         console: where the progress goes.
 
     Raises:
         StreamError: the data cannot be read, or does not fit the model.
     """
-    videos = dataset.split(split, "test")
-    training = [dataset.labels(video) for video in dataset.split(split, "train")]
-    markov = MarkovBaseline.fit(training, len(dataset.class_names))
+    named = dataset.split(split, "test")
+    videos = read_videos(source, named, model.config.feature_dim)
+    clock, note = feature_clock(videos, source, preset, trained_on, rate)
+    if note and (online or ratio is not None):
+        console.print(f"note: {note}", soft_wrap=True, markup=False)
+    learned = track(
+        dataset.split(split, "train"),
+        "reading annotations",
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    markov = MarkovBaseline.fit([dataset.labels(name) for name in learned], len(dataset.class_names))
     names = np.array(dataset.class_names)
     tas: dict[str, SegmentationScore] = {"ActFusion": SegmentationScore()}
     lta: dict[str, AnticipationScore] = {}
@@ -143,19 +162,17 @@ def evaluate_model(
     with progress:
         bar = progress.add_task("", total=len(videos))
         for video in videos:
-            truth, features = dataset.labels(video), source(video)
-            _check(model, dataset, video, features, truth)
-            length = min(len(truth), features.shape[1])
-            truth, features = truth[:length], features[:, :length]
+            truth, features, length = video.labels, video.array(), len(video.labels)
             guess = segment(model, preset, features, seed=seed)
             tas["ActFusion"].add(names[guess], names[truth])
-            each[video] = _one_video(names[guess], names[truth])
+            each[video.name] = _one_video(names[guess], names[truth])
             if source.source != "labels" and len(features) == len(names):
                 plain = tas.setdefault("argmax of the input", SegmentationScore())
                 plain.add(names[features.argmax(axis=0)], names[truth])
             for alpha in ALPHAS:
                 count = max(1, int(alpha * length))
-                guess = anticipate(model, preset, features[:, :count], length, ratio=ratio, seed=seed)
+                seen = count if ratio is None else available(clock, count)
+                guess = anticipate(model, preset, features[:, :seen], length, ratio=ratio, seed=seed)
                 add("ActFusion", guess, truth, alpha)
                 observed = {"": truth[:count]}
                 if source.source != "labels":
@@ -165,10 +182,10 @@ def evaluate_model(
                         whole = np.concatenate([labels, predict(labels, length - count)])
                         add(method + what, whole, truth, alpha)
             if online:
-                rate, tick, horizon = online
+                tick, horizon = online
                 steps = slice(None, None, preset.sample_rate)
-                clock = FeatureClock(rate, preset.sample_rate)
-                replays.append(replay(predictor, features[:, steps], truth[steps], clock, tick, horizon))
+                slow = replace(clock, stride=clock.stride * preset.sample_rate)
+                replays.append(replay(predictor, features[:, steps], truth[steps], slow, tick, horizon))
             progress.advance(bar)
     return Results(
         {method: _with_average(score) for method, score in tas.items()},
@@ -180,19 +197,6 @@ def evaluate_model(
 
 def _baselines(markov: MarkovBaseline) -> dict[str, Callable[[Labels, int], Labels]]:
     return {"current goes on": repeat_current, "Markov chain": markov.predict}
-
-
-def _check(
-    model: ActFusion, dataset: Dataset, video: str, features: NDArray[np.float32], truth: Labels
-) -> None:
-    if len(features) != model.config.feature_dim:
-        raise StreamError(
-            f"features of {video}: {len(features)} channels; the checkpoint reads {model.config.feature_dim}"
-        )
-    if abs(features.shape[1] - len(truth)) > max(30, len(truth) // 100):
-        raise StreamError(
-            f"features of {video}: {features.shape[1]} for {len(truth)} labels; a feature a frame is needed"
-        )
 
 
 def _one_video(guess: NDArray[np.str_], truth: NDArray[np.str_]) -> Scores:

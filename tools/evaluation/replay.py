@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,14 +33,16 @@ class Replay:
     Attributes:
         truth: (N,) true labels of the steps.
         ticks: numbers of the ticks that saw a new step, from 1 on, rising; the others repeat what was said.
+        passed: at each of them, how many steps lay in the past, those with it whose features were to come.
         said: at each of them, (n,) labels of the n steps seen by then.
-        anticipated: at each of them, labels of the steps that follow, as many as the horizon holds.
+        anticipated: at each of them, labels of the steps that follow these, as many as the horizon holds.
         period: seconds from one step to the next.
         tick: seconds from one tick to the next.
     """
 
     truth: Labels
     ticks: list[int]
+    passed: list[int]
     said: list[Labels]
     anticipated: list[Labels]
     period: float
@@ -66,6 +68,7 @@ def replay(
         horizon: how far to anticipate.
     """
     ticks: list[int] = []
+    passed: list[int] = []
     said: list[Labels] = []
     anticipated: list[Labels] = []
     steps = features.shape[1]
@@ -74,16 +77,18 @@ def replay(
     seen, number = 0, 0
     while seen < steps:
         number += 1
-        before, seen = seen, min(steps, clock.count(clock.start + number * tick))
+        now = clock.start + number * tick
+        before, seen = seen, min(steps, clock.count(now))
         if seen == before:
             continue  # nothing new since the last tick
         first = max(0, seen - memory)
         prediction = predictor(features[:, first:seen], first, horizon.steps(seen - first, period))
         ticks.append(number)
+        passed.append(min(steps, replace(clock, after=0).count(now)))
         kept = said[-1][:first] if said else np.zeros(0, np.int64)
         said.append(np.concatenate([kept, prediction.labels[: seen - first]]))
         anticipated.append(prediction.labels[seen - first :])
-    return Replay(truth, ticks, said, anticipated, period, tick)
+    return Replay(truth, ticks, passed, said, anticipated, period, tick)
 
 
 def said_after(video: Replay, delay: float) -> Labels:
@@ -116,7 +121,8 @@ def score_replays(videos: list[Replay], class_names: tuple[str, ...]) -> dict[st
         In percent: `online_acc` at once and `online_acc_1s`, `_2s`, `_5s` later; `online_edit`,
         `online_f1_10`, `_25`, `_50` of the labels given at once; `online_moc_5s`, `_10s`, `_20s`, `_60s`,
         mean over classes of the steps that follow each tick within so many seconds, pooled over all
-        ticks; and `flicker`, in seconds per minute.
+        ticks; and `flicker`, in seconds per minute. Steps before a tick whose features it could not have yet
+        are no part of what follows it.
     """
     names = np.array(class_names)
     result: dict[str, float] = {}
@@ -132,9 +138,10 @@ def score_replays(videos: list[Replay], class_names: tuple[str, ...]) -> dict[st
         frames: Counter[int] = Counter()
         right: Counter[int] = Counter()
         for video in videos:
-            for said, future in zip(video.said, video.anticipated, strict=True):
-                true = video.truth[len(said) : len(said) + round(horizon / video.period)]
-                guess = np.pad(future, (0, max(0, len(true) - len(future))), mode="edge")[: len(true)]
+            for passed, said, future in zip(video.passed, video.said, video.anticipated, strict=True):
+                late = passed - len(said)
+                true = video.truth[len(said) + late :][: round(horizon / video.period)]
+                guess = np.pad(future, (0, late + len(true)), mode="edge")[late : late + len(true)]
                 frames.update(true.tolist())
                 right.update(true[guess == true].tolist())
         if frames:

@@ -22,8 +22,8 @@ def averaged(model: nn.Module, decay: float, early: int = 10) -> AveragedModel:
     if not 0 <= decay <= 1:
         raise ValueError(f"average {decay:g}: give a decay per step from 0, for none, to 1")
 
-    def update(slow: Any, fast: Any, steps: Tensor | int) -> None:
-        steps = int(steps)
+    def update(slow: Any, fast: Any, _: Tensor | int) -> None:
+        steps = int(average.n_averaged)  # on the CPU; what is passed lies on a GPU, which would be waited for
         get_ema_multi_avg_fn(min(decay, steps / (steps + early)))(slow, fast, steps)
 
     average = AveragedModel(model, multi_avg_fn=update)

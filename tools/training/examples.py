@@ -9,19 +9,29 @@ import numpy as np
 from actfusion_stream.errors import StreamError
 from actfusion_stream.models.losses import soft_boundary
 
-from ..data.dataset import Dataset, FeatureSource
+from ..data.features import Features
+from ..data.labelled import LabelledVideo
 from .settings import HELD_OUT
-
-_MAX_MISFIT = 30  # frames; the published features of some videos end a few frames early
 
 
 @dataclass(frozen=True)
 class Example:
-    """A training video at full frame rate: features (C, T), labels (T,), soft boundary (T,)."""
+    """A training video at full frame rate.
 
-    features: np.ndarray
+    Attributes:
+        features: (C, T or more), not read yet.
+        labels: (T,) class of each frame.
+        boundary: (T,) soft boundary of each frame.
+    """
+
+    features: Features
     labels: np.ndarray
     boundary: np.ndarray
+
+    @classmethod
+    def of(cls, video: LabelledVideo, boundary_sigma: float) -> Example:
+        """Soften the boundaries of a video by a Gaussian of so many frames."""
+        return cls(video.features, video.labels, soft_boundary(video.labels, boundary_sigma))
 
 
 def hold_out(videos: list[str], share: float, seed: int) -> tuple[list[str], list[str]]:
@@ -48,19 +58,3 @@ def hold_out(videos: list[str], share: float, seed: int) -> tuple[list[str], lis
         [name for i, name in enumerate(videos) if i not in chosen],
         [name for i, name in enumerate(videos) if i in chosen],
     )
-
-
-def read_example(dataset: Dataset, source: FeatureSource, video: str, boundary_sigma: float) -> Example:
-    """Read one training video; features and annotations that differ by less than a second are cut to fit.
-
-    Raises:
-        StreamError: it cannot be read, or features and annotation are of different length.
-    """
-    labels, features = dataset.labels(video), source(video)
-    length = min(len(labels), features.shape[1])
-    if abs(len(labels) - features.shape[1]) > _MAX_MISFIT:
-        raise StreamError(
-            f"{video}: {features.shape[1]} features for {len(labels)} labels; a feature a frame is needed"
-        )
-    labels = labels[:length]
-    return Example(features[:, :length], labels, soft_boundary(labels, boundary_sigma))

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import argparse
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from actfusion_stream.arguments import number, whole_number
 from actfusion_stream.models.actfusion import ActFusionConfig
 from actfusion_stream.models.losses import LossConfig
 from actfusion_stream.models.masking import MaskConfig
+
+_MOST = 1_000_000_000  # of any number
 
 
 @dataclass(frozen=True)
@@ -177,9 +180,16 @@ def _argument(found: Field[Any], kind: Any) -> dict[str, Any]:
         return {**_argument(found, item), "nargs": count}
     if get_origin(kind) in (Union, types.UnionType):  # X | None
         inner = next(option for option in get_args(kind) if option is not types.NoneType)
-        return {"type": lambda text: None if text == "none" else inner(text), "metavar": "N|none"}
+        parse = _number(found, inner)
+        return {"type": lambda text: None if text == "none" else parse(text), "metavar": "N|none"}
     if get_origin(kind) is Literal:
         return {"choices": get_args(kind)}
     if kind is bool:
         return {"action": argparse.BooleanOptionalAction}
-    return {"type": kind, "metavar": "N"}
+    return {"type": _number(found, kind) if kind in (int, float) else kind, "metavar": "N"}
+
+
+def _number(found: Field[Any], kind: type) -> Callable[[str], float]:
+    """No size, weight or share is negative; among layers, -1 and -2 are the input and the prediction."""
+    least = -2 if found.name == "conditioning_layers" else 0
+    return whole_number("a whole number", least, _MOST) if kind is int else number("a number", least, _MOST)

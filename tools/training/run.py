@@ -9,12 +9,14 @@ from pathlib import Path
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, track
 
 from actfusion_stream.errors import StreamError
 
 from ..data.dataset import Dataset, FeatureSource
-from .examples import hold_out, read_example
+from ..data.labelled import read_videos
+from ..evaluation.causality import feature_clock
+from .examples import Example, hold_out
 from .presets import Preset
 from .run_folder import RunFolder
 from .settings import RATIO, Settings
@@ -46,14 +48,21 @@ def train(
     dataset = Dataset(settings.data)
     source = FeatureSource(dataset, settings.features)
     training, held_out = hold_out(dataset.split(settings.split, "train"), settings.held_out, settings.seed)
-    examples = [read_example(dataset, source, video, preset.boundary_sigma) for video in training]
-    widths = {example.features.shape[0] for example in examples}
-    if len(widths) > 1:
-        raise StreamError(
-            f"features {settings.features}: videos have {sorted(widths)} channels; expected one width"
-        )
-    model_config = replace(preset.model, feature_dim=widths.pop(), num_classes=len(dataset.class_names))
+    named = track(
+        training + held_out,
+        "reading annotations",
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    videos = read_videos(source, named)
+    examples = [Example.of(video, preset.boundary_sigma) for video in videos[: len(training)]]
+    judges = videos[len(training) :]
+    model_config = replace(
+        preset.model, feature_dim=videos[0].features.channels, num_classes=len(dataset.class_names)
+    )
     preset = replace(preset, model=model_config)
+    clock, _ = feature_clock(videos, source, preset)
 
     trainer = Trainer(preset, settings, examples, micro_batch, device)
     about = {
@@ -69,33 +78,42 @@ def train(
         console.print(f"going on after epoch {trainer.epoch}")
 
     progress = Progress(
-        TextColumn("epoch {task.completed:.0f}/{task.total:.0f}"),
+        TextColumn("epoch {task.completed:.1f}/{task.total:.0f}"),
         BarColumn(),
         TextColumn("loss {task.fields[loss]:.3f}"),
         TextColumn("best {task.fields[best]:.1f}"),
         TimeRemainingColumn(elapsed_when_finished=True),
+        TextColumn("{task.fields[disk]}"),
         console=console,
     )
     with SummaryWriter(str(out / "tensorboard"), purge_step=trainer.epoch) as board, progress:
         bar = progress.add_task(
-            "", total=preset.epochs, completed=trainer.epoch, loss=float("nan"), best=folder.best
+            "",
+            total=preset.epochs,
+            completed=trainer.epoch,
+            loss=float("nan"),
+            best=folder.best,
+            disk="",
         )
         started, first = time.perf_counter(), trainer.epoch
         while trainer.epoch < preset.epochs:
             began = time.perf_counter()
-            losses = trainer.run_epoch()
+            losses = trainer.run_epoch(lambda done: progress.update(bar, completed=trainer.epoch + done))
             if not math.isfinite(losses["total"]):
                 raise StreamError(
                     f"epoch {trainer.epoch}: the loss is {losses['total']}; lower --learning-rate"
                 )
             for name, value in losses.items():
                 board.add_scalar(f"loss/{name}", value, trainer.epoch)
-            board.add_scalar(
-                "speed/videos_per_second", len(examples) / (time.perf_counter() - began), trainer.epoch
-            )
+            seconds = time.perf_counter() - began
+            waiting = 100 * trainer.waited / seconds
+            board.add_scalar("speed/videos_per_second", len(examples) / seconds, trainer.epoch)
+            board.add_scalar("speed/percent_waiting_for_features", waiting, trainer.epoch)
             last = trainer.epoch == preset.epochs
             if held_out and (trainer.epoch % validate_every == 0 or last):
-                scores = validate(trainer.outcome(), dataset, source, held_out, preset, settings.no_length)
+                scores = validate(
+                    trainer.outcome(), judges, dataset.class_names, preset, settings.no_length, clock
+                )
                 for name, value in scores.items():
                     board.add_scalar(f"held_out/{name}", value, trainer.epoch)
                 if scores["mean"] > folder.best:
@@ -106,11 +124,18 @@ def train(
                 if last and not held_out:
                     folder.save_checkpoint("best.safetensors", {})
                 folder.save_state()
-            progress.update(bar, completed=trainer.epoch, loss=losses["total"], best=folder.best)
+            progress.update(
+                bar, completed=trainer.epoch, loss=losses["total"], best=folder.best, disk=_slow(waiting)
+            )
             if not console.is_terminal and (trainer.epoch % save_every == 0 or last):  # a log file
                 pace = (time.perf_counter() - started) / (trainer.epoch - first)
                 left = pace * (preset.epochs - trainer.epoch) / 60
                 console.print(
                     f"epoch {trainer.epoch}/{preset.epochs}, loss {losses['total']:.3f}, "
-                    f"best {folder.best:.1f}, {left:.1f} min left"
+                    f"best {folder.best:.1f}, {left:.1f} min left{_slow(waiting)}"
                 )
+
+
+def _slow(waiting: float) -> str:
+    """What to say of a disk for which `waiting` percent of the time went by."""
+    return f", {waiting:.0f} % of the time waiting for features" if waiting > 10 else ""

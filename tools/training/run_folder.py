@@ -51,7 +51,8 @@ class RunFolder:
         if not self._state.exists():
             return False
         try:
-            saved = torch.load(self._state, map_location=self._trainer.device, weights_only=True)
+            # To the CPU: what belongs on a GPU is copied there, and Adam's counters stay where it wants them.
+            saved = torch.load(self._state, map_location="cpu", weights_only=True)
             if saved["about"] != json.dumps(self._about):
                 raise StreamError(
                     f"out {self._folder}: holds a run with other settings; give another folder, or remove it"

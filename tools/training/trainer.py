@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from actfusion_stream.models.actfusion import ActFusion
@@ -14,8 +15,9 @@ from actfusion_stream.models.losses import balanced_class_weights, training_loss
 
 from .augmentation import SegmentPool
 from .averaging import averaged
-from .batches import Batch, collate, draw_example
+from .batches import Batch, collate, draw_example, group_videos
 from .examples import Example
+from .prefetch import Prefetched
 from .presets import Preset
 from .settings import EPOCH, Settings
 
@@ -27,12 +29,14 @@ class Trainer:
         preset: with the data's `feature_dim` and `num_classes`.
         settings: of the run.
         examples: the training videos.
-        micro_batch: most videos in one padded pass; the optimizer still steps after `preset.batch_size`.
+        micro_batch: most videos in one padded pass, see `group_videos`; the optimizer still steps after
+            `preset.batch_size`.
         device: where it runs; mixed precision on a GPU.
 
     Attributes:
         epoch: epochs done.
         model: the network in training.
+        waited: seconds for which the last epoch waited for features to be read.
     """
 
     def __init__(
@@ -47,7 +51,8 @@ class Trainer:
         self.preset, self.settings, self.examples = preset, settings, examples
         self._pool = SegmentPool(examples)
         self.micro_batch, self.device = micro_batch, device
-        self.epoch = 0
+        self.epoch, self.waited = 0, 0.0
+        self._threads = torch.get_num_threads() if device.type == "cpu" else None
         self.model = ActFusion(preset.model).to(device)
         self._average = averaged(self.model, preset.average) if preset.average else None
         self.optimizer = torch.optim.Adam(
@@ -58,36 +63,38 @@ class Trainer:
         )
         self.class_weights = torch.from_numpy(balanced_class_weights(counts)).to(device)
 
-    def run_epoch(self) -> dict[str, float]:
-        """Every training video once; returns the mean of each loss."""
+    def run_epoch(self, progress: Callable[[float], object] = lambda done: None) -> dict[str, float]:
+        """Every training video once; returns the mean of each loss.
+
+        Args:
+            progress: told after every step of the optimizer what share of the videos is done.
+
+        Raises:
+            StreamError: the features of a video cannot be read, or are not finite.
+        """
         # By epoch, so that a resumed run draws what an unbroken one draws.
         rng = np.random.default_rng([self.settings.seed, EPOCH, self.epoch])
         torch.manual_seed(int(rng.integers(2**62)))
         self.model.train()
-        sums: dict[str, float] = {}
         order = rng.permutation(len(self.examples))
-        for first in range(0, len(order), self.preset.batch_size):
-            drawn = [
-                draw_example(
-                    self._pool.swap(self.examples[i], self.preset.swap, rng),
-                    self.preset,
-                    self.settings.no_length,
-                    rng,
-                )
-                for i in order[first : first + self.preset.batch_size]
-            ]
-            self.optimizer.zero_grad(set_to_none=True)
-            for batch in self._passes(drawn):
-                losses = self._losses(batch)
-                # Each video weighs 1 / batch size, in whatever company it passes.
-                (losses["total"] * len(batch.lengths) / self.preset.batch_size).backward()
-                for name, loss in losses.items():
-                    sums[name] = sums.get(name, 0.0) + loss.item() * len(batch.lengths)
-            self.optimizer.step()
-            if self._average is not None:
-                self._average.update_parameters(self.model)
+        names: list[str] = []
+        measured: list[tuple[int, Tensor]] = []  # of each pass: its videos, and (losses,)
+        done = 0
+        passes = Prefetched(self._passes(order, rng))
+        for batch, last in passes:
+            losses = self._backward(batch.to(self.device))
+            names = list(losses)
+            measured.append((len(batch.lengths), torch.stack(list(losses.values()))))
+            done += len(batch.lengths)
+            if last:
+                self._update()
+                progress(done / len(order))
         self.epoch += 1
-        return {name: value / len(order) for name, value in sums.items()}
+        self.waited = passes.waited
+        # Read once an epoch: a GPU has to finish what it is doing before it can say a number.
+        values = torch.stack([losses for _, losses in measured]).cpu().double()  # (passes, losses)
+        counts = torch.tensor([count for count, _ in measured], dtype=torch.double)
+        return dict(zip(names, (counts @ values / len(order)).tolist(), strict=True))
 
     def outcome(self) -> ActFusion:
         """The network that is scored and saved, in eval mode: the averaged one where an average is kept."""
@@ -95,15 +102,44 @@ class Trainer:
             return self.model.eval()
         return cast(ActFusion, self._average.module)
 
-    def _passes(self, drawn: list[tuple[np.ndarray, ...]]) -> Iterator[Batch]:
-        """The videos of one optimizer step in padded passes, alike in length so that little is padding."""
-        by_length = sorted(drawn, key=lambda video: len(video[1]))
-        for first in range(0, len(by_length), self.micro_batch):
-            yield collate(by_length[first : first + self.micro_batch]).to(self.device)
+    def _passes(
+        self, order: NDArray[np.integer[Any]], rng: np.random.Generator
+    ) -> Iterator[tuple[Batch, bool]]:
+        """What the network sees, pass by pass, on the CPU; and whether the optimizer steps after it."""
+        preset = self.preset
+        for first in range(0, len(order), preset.batch_size):
+            draws = [
+                draw_example(
+                    self._pool.swap(self.examples[i], preset.swap, rng),
+                    preset,
+                    self.settings.no_length,
+                    rng,
+                )
+                for i in order[first : first + preset.batch_size]
+            ]
+            lengths = [len(draw.labels) for draw in draws]
+            groups = group_videos(lengths, self.micro_batch, self._threads)
+            for group in groups:
+                batch = collate([draws[i] for i in group])
+                yield batch.pinned() if self.device.type == "cuda" else batch, group is groups[-1]
+
+    def _backward(self, batch: Batch) -> dict[str, Tensor]:
+        """Add the gradients of one pass; its losses."""
+        losses = self._losses(batch)
+        # Each video weighs 1 / batch size, in whatever company it passes.
+        (losses["total"] * len(batch.lengths) / self.preset.batch_size).backward()
+        return {name: loss.detach() for name, loss in losses.items()}
+
+    def _update(self) -> None:
+        """Step the optimizer, and the average."""
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        if self._average is not None:
+            self._average.update_parameters(self.model)
 
     def _losses(self, batch: Batch) -> dict[str, Tensor]:
         count, longest = batch.labels.shape
-        step = torch.randint(self.preset.model.diffusion_steps, (count,), device=self.device)
+        step = torch.randint(self.preset.model.diffusion_steps, (count,))  # on the CPU, see `training_losses`
         noise = torch.randn(count, self.preset.model.num_classes, longest, device=self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             return training_losses(

@@ -59,3 +59,15 @@ def test_observed_is_a_view_not_a_copy() -> None:
     buffer.append(features(0, 1500))
     assert buffer.observed().data_ptr() == buffer.observed().data_ptr()
     assert buffer.observed().dtype == torch.float32
+
+
+@pytest.mark.parametrize("batch", [1, 3, 17])
+def test_it_knows_what_was_not_seen(batch: int) -> None:
+    buffer = FeatureBuffer(dim=2, capacity=7)
+    seen = np.random.default_rng(0).random(100) < 0.5
+    for first in range(0, 100, batch):
+        part = seen[first : first + batch]
+        buffer.append(features(first, len(part)), part)
+        np.testing.assert_array_equal(buffer.seen, seen[max(0, buffer.end - 7) : buffer.end])
+    buffer.append(features(100, 2))
+    assert buffer.seen[-2:].all()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from actfusion_stream.engine.predictor import KeyedNoise, Predictor, decide
+from actfusion_stream.engine.predictor import KeyedNoise, NotFinite, Predictor, decide
 from actfusion_stream.models.actfusion import ActFusion
+from actfusion_stream.tools.robustness.random_model import random_model
 from actfusion_stream.weights.checkpoint import load_checkpoint
 
 
@@ -112,6 +115,48 @@ def test_any_length_will_do(model: ActFusion, features: np.ndarray, observed: in
     prediction = Predictor(model, median=3)(features[:, :observed], 0, future)
     assert prediction.labels.shape == prediction.confidences.shape == (observed + future,)
     assert np.all((prediction.confidences > 0) & (prediction.confidences <= 1))
+
+
+def test_what_was_not_seen_may_hold_anything(model: ActFusion, features: np.ndarray) -> None:
+    seen = np.ones(60, np.bool_)
+    seen[20:45] = False
+    changed = features[:, :60].copy()
+    changed[:, 20:45] = 1e9
+    one, other = (Predictor(model)(values, 0, 10, seen) for values in (features[:, :60], changed))
+    np.testing.assert_array_equal(one.labels, other.labels)
+    np.testing.assert_array_equal(one.confidences, other.confidences)
+    whole = Predictor(model)(features[:, :60], 0, 10)
+    assert np.abs(whole.confidences - one.confidences).max() > 1e-4
+    every = Predictor(model)(features[:, :60], 0, 10, np.ones(60, np.bool_))
+    np.testing.assert_array_equal(every.confidences, whole.confidences)
+
+
+@pytest.mark.parametrize("mask_at", ["encoder", "decoder"])
+def test_the_model_may_see_nothing_at_all(mask_at: str) -> None:
+    torch.manual_seed(0)
+    config = replace(random_model(8, 3).config, mask_at=mask_at)
+    prediction = Predictor(ActFusion(config).eval())(
+        np.zeros((8, 20), np.float32), 0, 5, np.zeros(20, np.bool_)
+    )
+    assert np.isfinite(prediction.confidences).all()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_feature_that_is_not_finite_is_named(model: ActFusion, features: np.ndarray, value: float) -> None:
+    broken = features[:, :50].copy()
+    broken[3, 17] = value
+    with pytest.raises(NotFinite) as error:
+        Predictor(model)(broken, 100, 10)
+    assert (error.value.in_features, error.value.index) == (True, 117)
+
+
+def test_probabilities_that_are_not_finite_are_named(model: ActFusion, features: np.ndarray) -> None:
+    broken = copy.deepcopy(model)
+    with torch.no_grad():
+        broken.decoder.project_out.weight.fill_(float("inf"))
+    with pytest.raises(NotFinite) as error:
+        Predictor(broken)(features[:, :50], 100, 10)
+    assert (error.value.in_features, error.value.index) == (False, 100)
 
 
 # Decision

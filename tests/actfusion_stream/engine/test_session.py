@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator
 from itertools import pairwise
@@ -154,19 +155,23 @@ def test_what_is_no_picture_is_named(engine: Engine, image: object, message: str
     [
         (1.0, "session: time 1 s follows 1 s; times must rise from frame to frame"),
         (0.5, "session: time 0.5 s follows 1 s; times must rise from frame to frame"),
-        (float("nan"), "session: time nan; give seconds"),
-        (float("inf"), "session: time inf; give seconds"),
+        (float("nan"), "session: time nan: give seconds, up to 1e+10"),
+        (float("-inf"), "session: time -inf: give seconds, up to 1e+10"),
+        (1e300, "session: time 1e+300: give seconds, up to 1e+10"),
+        ("soon", "session: time 'soon': give seconds, up to 1e+10"),
+        (None, "session: time None: give seconds, up to 1e+10"),
+        (True, "session: time True: give seconds, up to 1e+10"),
         (
             5000.0,
             "session: its time jumps from 1.0 s to 5000.0 s; a gap may last 3600 s: cut the video there",
         ),
     ],
 )
-def test_a_time_that_does_not_rise_is_named(engine: Engine, time: float, message: str) -> None:
+def test_a_time_that_does_not_rise_is_named(engine: Engine, time: object, message: str) -> None:
     session = engine.session()
     session.push(PICTURE, 1.0)
     with pytest.raises(StreamError) as error:
-        session.push(PICTURE, time)
+        session.push(PICTURE, time)  # type: ignore[arg-type]
     assert str(error.value) == message
     assert session.push(PICTURE, 1.1) is None  # and nothing is spoilt
     assert session.stats.frames == 2
@@ -182,14 +187,30 @@ def test_nothing_follows_the_end(engine: Engine) -> None:
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"tick": 0.0}, "tick 0: give seconds of video from"),
-        ({"memory": 0.1}, "memory 0.1: give seconds from"),
-        ({"horizon": "soon"}, "horizon soon: give a ratio"),
+        ({"tick": 0.0}, "tick 0: give seconds of video from 0.04 to 60"),
+        ({"memory": 0.1}, "memory 0.1: give seconds from 1 to 86400"),
+        ({"horizon": "soon"}, "horizon soon: give a ratio of the observed length"),
+        *(
+            ({name: value}, f"{name} {shown}: give ")
+            for name in ("tick", "memory", "horizon")
+            for value, shown in [
+                (math.nan, "nan"),
+                (math.inf, "inf"),
+                (-math.inf, "-inf"),
+                (-1, "-1"),
+                (10**400, "100000000000000000...0000000000000000000"),
+                (np.float32("nan"), "nan"),
+                (True, "True"),
+                (None, "None"),
+                ([1], "[1]"),
+            ]
+        ),
     ],
 )
-def test_settings_are_checked(engine: Engine, setting: dict[str, float], message: str) -> None:
-    with pytest.raises(StreamError, match=f"^{message}"):
+def test_settings_are_checked(engine: Engine, setting: dict[str, object], message: str) -> None:
+    with pytest.raises(StreamError) as error:
         engine.session(**setting)  # type: ignore[arg-type]
+    assert str(error.value).startswith(message)
 
 
 # Streams that are left, gone on with, finished and closed

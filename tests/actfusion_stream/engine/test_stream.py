@@ -29,7 +29,7 @@ LOOKAHEAD = 3 / 15
 def draw(path: Path, times: Sequence[float], comment: str = "") -> Path:
     """A video of a bright bar that moves with time, at any times."""
     info = SourceInfo("drawn", 64, 48, None, 15.0, live=False, has_audio=False)
-    with VideoWriter(path, None, info, comment) as writer:
+    with VideoWriter(path, info, comment) as writer:
         for time in times:
             image = np.full((48, 64, 3), 40, np.uint8)
             column = int(20 * time) % 48

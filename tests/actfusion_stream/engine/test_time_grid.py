@@ -164,6 +164,36 @@ def test_a_gap_is_filled_with_the_frame_before_it() -> None:
     assert frames == [0, 1, *[2] * 48, 3, 4]
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_what_is_skipped_is_what_would_have_been_filled(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    one, other = TimeGrid(15.0), TimeGrid(15.0)
+    time = 0.0
+    for index in range(200):
+        filled = list(one.push(time, picture(index)))
+        skipped = other.skip(time) if index else 0
+        rest = list(other.push(time, picture(index)))
+        assert skipped + len(rest) == len(filled)
+        assert all(image[0, 0, 0] == index for image in rest)
+        assert skipped == sum(image[0, 0, 0] != index for image in filled)
+        time = round(time + rng.gamma(0.5, 0.4) + 0.001, 3)
+
+
+def test_a_week_is_skipped_at_once() -> None:
+    grid = TimeGrid(15.0)
+    list(grid.push(0.0, picture(0)))
+    assert grid.skip(604_800.0) == 15 * 604_800 - 1
+    assert [int(image[0, 0, 0]) for image in grid.push(604_800.0, picture(1))] == [1]
+
+
+def test_the_last_picture_is_held_up_to_a_time() -> None:
+    grid = TimeGrid(10.0)
+    list(grid.push(0.0, picture(0)))
+    assert len(list(grid.hold(0.5))) == 4
+    assert grid.reached == 0.5
+    assert grid.skip(2.0) == 15
+
+
 def test_clips_of_a_long_gap_are_not_held_all_at_once() -> None:
     grid = ClipGrid(spec(window=1, rate=1000.0, stride=1))
     list(grid.push(0.0, picture(0)))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -86,7 +89,7 @@ def test_an_exception_of_the_reader_reaches_the_consumer() -> None:
 
 def test_a_live_source_drops_its_oldest_frames_and_counts_them() -> None:
     reader = CountingReader(100, live=True)
-    with Source(reader) as source:
+    with Source(reader, max_staleness=0.01) as source:
         first = next(source).index
         deadline = time.perf_counter() + 5
         while reader.delivered < 100 and time.perf_counter() < deadline:
@@ -122,7 +125,67 @@ def test_a_camera_stamps_its_frames_with_a_clock(tmp_path: Path) -> None:
     assert "camera 0: stopped delivering pictures after" in source.warning
 
 
-def test_an_unknown_camera_is_refused_in_one_line(capfd) -> None:
-    with pytest.raises(StreamError, match=r"^camera 97: no such camera \(cameras are counted from 0\)$"):
-        open_source(97)
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (97, "camera 97: no such camera (cameras are counted from 0)"),
+        (-1, "camera -1: no such camera (cameras are counted from 0, to 99)"),
+        (np.int64(-7), "camera -7: no such camera (cameras are counted from 0, to 99)"),
+        (100, "camera 100: no such camera (cameras are counted from 0, to 99)"),
+        (2**31, "camera 2147483648: no such camera (cameras are counted from 0, to 99)"),
+        (
+            10**60,
+            "camera 100000000000000000...0000000000000000000: no such camera (cameras are counted from 0",
+        ),
+        (True, "source True: give a path, an address, or the number of a camera"),
+        (None, "source None: give a path, an address, or the number of a camera"),
+        (1.0, "source 1.0: give a path, an address, or the number of a camera"),
+        (b"a.mp4", "source b'a.mp4': give a path, an address, or the number of a camera"),
+    ],
+)
+def test_what_is_no_source_is_refused_in_one_line(given: object, message: str, capfd) -> None:
+    with pytest.raises(StreamError) as error:
+        open_source(given)  # type: ignore[arg-type]
+    assert str(error.value).startswith(message)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, -1.0, 1e9, 10**400, "1", True])
+def test_patience_is_a_number_of_seconds(tmp_path: Path, value: float) -> None:
+    video = make_video(tmp_path / "a.mp4")
+    for name, argument in (("max-staleness", "max_staleness"), ("reconnect", "outage")):
+        with pytest.raises(StreamError, match=f"^{name} .*: give seconds "):
+            open_source(video, **{argument: value})  # type: ignore[arg-type]
+    with pytest.raises(StreamError, match=r"^max-staleness .*: give seconds above 0, up to 3600$"):
+        Source(CountingReader(1, live=True), value)
+    with pytest.raises(StreamError, match=r"^max-staleness 0: give seconds above 0, up to 3600$"):
+        open_source(video, max_staleness=0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_source_stays_in_the_process_that_opened_it(tmp_path: Path, begun: bool) -> None:
+    """No thread follows into a child: what waits for one there would wait for ever."""
+    source = open_source(make_video(tmp_path / "a.mp4", times=ramp(100)))
+    if begun:
+        next(source)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        try:
+            next(source)
+        except StreamError as error:
+            source.close()
+            os.write(writing, str(error).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        said = pipe.read()
+    os.waitpid(child, 0)
+    assert said == (
+        "a.mp4: was opened before this process was forked from another, and is read there; "
+        "open it in this one"
+    )
+    assert len(list(source)) == 100 - begun

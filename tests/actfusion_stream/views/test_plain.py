@@ -10,10 +10,9 @@ def test_the_plain_view_is_a_readable_log() -> None:
     log = console(terminal=False)
     counted = stats(dropped=0)
     with PlainView(FILE, counted, NOTE, log) as shown:
-        shown.update(None, 0.0)
-        shown.update(Tick(2, 2, PAST[:1], ()), 2.0)
-        for time in (29.9, 30.1, 41.0, 41.1, 60.0, 60.1):
-            shown.update(TICK, time)
+        said = [shown.update(None, 0.0), shown.update(Tick(2, 2, PAST[:1], ()), 2.0)]
+        said += [shown.update(TICK, time) for time in (29.9, 30.1, 41.0, 41.1, 60.0, 60.1)]
+    assert said == [False, True, True, False, False, False, False, False]  # progress says nothing of a tick
     assert written(log).splitlines() == [
         "kitchen.mp4: 320x240, 15 fps",
         "demo model: labels here mean nothing",

@@ -46,7 +46,7 @@ def test_a_path_may_be_text_and_an_older_file_gives_way(tiny: Checkpoint, tmp_pa
     [
         ("none/a.safetensors", "No such file or directory"),
         ("file/a.safetensors", "Not a directory"),
-        ("folder", "Is a directory"),
+        ("folder", "is not a regular file"),
         ("a" * 300, "File name too long"),
         ("a\0", "embedded null byte"),
     ],

@@ -11,7 +11,7 @@ from actfusion_stream.tools.training.presets import PRESETS
 def test_drawn_videos_are_as_long_as_50_salads() -> None:
     preset = PRESETS["50salads"]
     for example in drawn_examples(3, preset):
-        dim, frames = example.features.shape
+        dim, frames = example.features.channels, example.features.frames
         assert dim == preset.model.feature_dim == 2048
         assert 7_500 <= frames < 18_000
         assert example.labels.shape == (frames,)

@@ -154,11 +154,13 @@ def test_sampling_can_be_set_for_one_evaluation(
     assert (tmp_path / "own").read_text() == (tmp_path / "same").read_text()
     assert (tmp_path / "own").read_text() != (tmp_path / "other").read_text()
     capsys.readouterr()
-    assert "sampling_steps" in refusal(capsys, *given, "--sampling-steps", "0")
     for eta in ("2", "-0.1", "nan"):
         with pytest.raises(SystemExit):
             main([*given, "--eta", eta])
-        assert f"--eta {eta}: give a number from 0 to 1" in capsys.readouterr().err
+        assert f"--eta: {eta!r}: give a share from 0 to 1" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([*given, "--sampling-steps", "0"])
+    assert "--sampling-steps: '0': give steps from 1 to 1000" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("option", ["--tick", "--rate"])
@@ -168,7 +170,8 @@ def test_a_clock_that_does_not_run_is_refused(
 ) -> None:
     with pytest.raises(SystemExit):
         main(["--data", "anywhere", option, value])
-    assert "give a number above 0" in capsys.readouterr().err
+    assert f"{option}: {value!r}: give " in (said := capsys.readouterr().err)
+    assert " above 0, up to " in said
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *options: str) -> str:

@@ -77,7 +77,7 @@ def test_the_probabilities_of_all_offsets_are_averaged_then_filtered(model: ActF
     probabilities = []
     for offset in range(4):
         one = torch.from_numpy(features[:, offset::4][:, :20].copy())[None]
-        source = inference._generator(5, offset, torch.device("cpu"))
+        source = inference._generator(5, offset)
 
         def noise(i: int, shape: tuple[int, ...], source: torch.Generator = source) -> torch.Tensor:
             return torch.randn(shape[1:], generator=source)[None]
@@ -89,7 +89,7 @@ def test_the_probabilities_of_all_offsets_are_averaged_then_filtered(model: ActF
 
 def test_offsets_may_share_a_pass_or_not(model: ActFusion, monkeypatch: pytest.MonkeyPatch) -> None:
     together = segment(model, PRESET, video(120))
-    monkeypatch.setattr(inference, "_PASS_STEPS", 1)
+    monkeypatch.setitem(inference._PASS_STEPS, "cpu", 1)
     assert segment(model, PRESET, video(120)).tolist() == together.tolist()
 
 

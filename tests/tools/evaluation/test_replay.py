@@ -21,7 +21,10 @@ def told(*said: str, truth: str, anticipated: tuple[str, ...] = ()) -> Replay:
 
     futures = anticipated or ("0",) * len(said)
     ticks = list(range(1, len(said) + 1))
-    return Replay(labels(truth), ticks, [labels(s) for s in said], [labels(f) for f in futures], 1.0, 1.0)
+    passed = [len(s) for s in said]
+    return Replay(
+        labels(truth), ticks, passed, [labels(s) for s in said], [labels(f) for f in futures], 1.0, 1.0
+    )
 
 
 def test_what_was_said_at_once_and_later() -> None:
@@ -39,13 +42,13 @@ def test_what_was_said_at_once_and_later() -> None:
 def test_a_tick_without_a_new_feature_repeats_what_was_said() -> None:
     # A feature every 2 s, a tick a second: ticks 3 and 5 have nothing new to look at.
     said = [np.array(labels) for labels in ([0], [0, 0], [1, 1, 1], [1, 1, 1, 1])]
-    video = Replay(np.ones(4, np.int64), [1, 2, 4, 6], said, said, 2.0, 1.0)
+    video = Replay(np.ones(4, np.int64), [1, 2, 4, 6], [1, 2, 3, 4], said, said, 2.0, 1.0)
     assert said_after(video, 0.0).tolist() == [0, 0, 1, 1]
     assert said_after(video, 1.0).tolist() == [0, 0, 1, 1]  # the second step: at tick 2, asked again at 3
     assert said_after(video, 2.0).tolist() == [0, 1, 1, 1]
     assert said_after(video, 5.0).tolist() == [1, 1, 1, 1]
     # Ticks further apart than the delay: the next one is the first to be asked.
-    rare = Replay(np.ones(2, np.int64), [1, 2], [np.array([0]), np.array([1, 1])], said[:2], 3.0, 3.0)
+    rare = Replay(np.ones(2, np.int64), [1, 2], [1, 2], [np.array([0]), np.array([1, 1])], said[:2], 3.0, 3.0)
     assert said_after(rare, 1.0).tolist() == [1, 1]
 
 

@@ -12,8 +12,9 @@ from actfusion_stream.models.actfusion import ActFusionConfig
 from actfusion_stream.models.losses import LossConfig, training_losses
 from actfusion_stream.models.masking import MaskConfig
 from actfusion_stream.tools.data.dataset import Dataset, FeatureSource
+from actfusion_stream.tools.data.labelled import read_videos
 from actfusion_stream.tools.training.batches import collate, draw_example
-from actfusion_stream.tools.training.examples import Example, read_example
+from actfusion_stream.tools.training.examples import Example
 from actfusion_stream.tools.training.presets import PRESETS, Preset
 from actfusion_stream.tools.training.settings import Settings
 from actfusion_stream.tools.training.trainer import Trainer
@@ -42,8 +43,8 @@ def trainer(preset: Preset, examples: list[Example], micro_batch: int = 8) -> Tr
 
 
 def examples(dataset: Path, count: int = 6) -> list[Example]:
-    data = Dataset(dataset)
-    return [read_example(data, FeatureSource(data, "labels"), f"v{i}", 2.0) for i in range(count)]
+    source = FeatureSource(Dataset(dataset), "labels")
+    return [Example.of(video, 2.0) for video in read_videos(source, [f"v{i}" for i in range(count)])]
 
 
 def test_padded_batches_train_as_single_videos_do(dataset: Path) -> None:
