@@ -112,8 +112,9 @@ def _refusal(text: str, what: str, bounds: str, example: str) -> str:
 
 
 def _bounds(least: float, most: float, above: bool) -> str:
+    first, last = (f"{bound:.12g}" for bound in (least, most))  # a billion with all its digits
     if math.isinf(least):
-        return "" if math.isinf(most) else f" up to {most:g}"
+        return "" if math.isinf(most) else f" up to {last}"
     if math.isinf(most):
-        return f" above {least:g}" if above else f" from {least:g}"
-    return f" above {least:g}, up to {most:g}" if above else f" from {least:g} to {most:g}"
+        return f" above {first}" if above else f" from {first}"
+    return f" above {first}, up to {last}" if above else f" from {first} to {last}"

@@ -124,6 +124,11 @@ class LineWriter:
             self._raise()
         return left
 
+    @property
+    def failed(self) -> bool:
+        """Whether something could not be written, as has been raised."""
+        return self._error is not None
+
     def _raise(self) -> None:
         if self._error is not None:
             self._told = True

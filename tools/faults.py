@@ -20,6 +20,7 @@ from actfusion_stream.errors import StreamError
 from actfusion_stream.sinks.targets import check_output
 
 from .robustness.fault import run, table
+from .robustness.field_files import FIELD_FILES
 from .robustness.files import FILES
 from .robustness.processes import with_processes
 from .robustness.servers import serves_rtsp
@@ -42,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     except StreamError as error:
         parser.error(str(error))
     console = Console(highlight=False)
-    faults = [*TIME_AND_PICTURE, *FILES]
+    faults = [*TIME_AND_PICTURE, *FILES, *FIELD_FILES]
     if not options.short:
         rtsp = serves_rtsp()
         if not rtsp:

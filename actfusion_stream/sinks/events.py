@@ -84,7 +84,7 @@ class EventLog(Sink):
             return
         with saying_where(self._name):
             self._lost += writer.close(patient=self._complete)
-        if self._lost:
+        if self._lost and not writer.failed:  # what failed says so itself
             events = "event was" if self._lost == 1 else "events were"
             self.warning = f"{self._name}: was not read in time: {self._lost} {events} left out"
 

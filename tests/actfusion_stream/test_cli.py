@@ -246,7 +246,7 @@ def test_ctrl_c_before_the_first_tick(long_video: Path, tiny_checkpoint: Path, t
         "--video", long_video, "--checkpoint", tiny_checkpoint, "--tick", "60", "--display", "none",
         "--events", log, "--output", target,
     )  # fmt: skip
-    while process.poll() is None and not any(name.endswith(".part") for name in names(tmp_path)):
+    while process.poll() is None and not any(name.endswith(".partial.mkv") for name in names(tmp_path)):
         time.sleep(0.01)
     _, err = interrupted(process)
     assert err == ""

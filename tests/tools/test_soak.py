@@ -20,7 +20,11 @@ def test_half_an_hour_leaves_nothing_behind(tmp_path: Path, capsys: pytest.Captu
 
 
 @pytest.mark.parametrize(
-    ("given", "said"), [(["--hours", "0"], "give 0.2 to 1000"), (["--speed", "fast"], "or max")]
+    ("given", "said"),
+    [
+        (["--hours", "0"], "give hours from 0.2 to 1000"),
+        (["--speed", "fast"], "give max, or seconds of video a second"),
+    ],
 )
 def test_usage(given: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):

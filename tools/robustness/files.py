@@ -104,7 +104,7 @@ FILES = [
         step=False,
     ),
     Fault("300 bytes in the middle zeroed", _edited("in.ts", _blotted, sound=4.0), 0, None),
-    Fault("a folder of pictures", _pictures(0), frames=50, seconds=1.96),
+    Fault("a folder of pictures", _pictures(0), says="--rate gives another", frames=50, seconds=1.96),
     Fault(
         "a folder of pictures, two of them broken",
         _pictures(2),

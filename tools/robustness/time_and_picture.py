@@ -65,7 +65,11 @@ TIME_AND_PICTURE = [
     ),
     Fault("pixels of 4:3", _export("in.mp4", aspect=Fraction(4, 3), sound=4.0), frames=100, step=True),
     Fault(
-        "interlaced", _export("in.mp4", options={"flags": "+ilme+ildct"}, sound=4.0), frames=100, step=True
+        "interlaced",
+        _export("in.mp4", options={"flags": "+ilme+ildct"}, sound=4.0),
+        says="deinterlaced from 0.0 s",
+        frames=100,
+        step=True,
     ),
     Fault("10 bits a colour", _export("in.mp4", pixels="yuv420p10le", sound=4.0), frames=100, step=True),
     Fault("grey", _export("in.mp4", pixels="gray", sound=4.0), frames=100, step=True),

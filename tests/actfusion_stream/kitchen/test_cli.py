@@ -12,6 +12,7 @@ from actfusion_stream.kitchen.cli import main
 from actfusion_stream.kitchen.drawing import KITCHEN_MARK, Kitchen
 from actfusion_stream.kitchen.script import CLASS_NAMES
 
+RATES = "give frames per second from 1 to 240, e.g. 15 or 30000/1001"
 SIZES = "give WIDTHxHEIGHT from 32x32 to 4096x4096, e.g. 320x240"
 
 
@@ -56,13 +57,15 @@ def test_size_rate_and_length_are_as_asked(tmp_path: Path):
         (["--size", "big"], f"argument --size: 'big': {SIZES}"),
         (["--size=-5x100"], f"argument --size: '-5x100': {SIZES}"),
         (["--size", "99999x32"], f"argument --size: '99999x32': {SIZES}"),
-        (["--fps", "0"], "argument --fps: '0': give frames per second from 1 to 240, e.g. 15"),
-        (["--fps", "nan"], "argument --fps: 'nan': give frames per second from 1 to 240, e.g. 15"),
-        (["--fps", "1/0"], "argument --fps: '1/0': give frames per second from 1 to 240, e.g. 15"),
-        (["--fps", "1000"], "argument --fps: '1000': give frames per second from 1 to 240, e.g. 15"),
+        (["--fps", "0"], f"argument --fps: '0': {RATES}"),
+        (["--fps", "nan"], f"argument --fps: 'nan': {RATES}"),
+        (["--fps", "1/0"], f"argument --fps: '1/0': {RATES}"),
+        (["--fps", "1000"], f"argument --fps: '1000': {RATES}"),
         (["--seed", "-1"], "argument --seed: '-1': give a whole number from 0 to 999999999"),
-        (["--seed", "9" * 400], f"argument --seed: '{'9' * 400}': give a whole number from 0 to 999999999"),
-        (["--seconds", "ninety"], "argument --seconds: invalid float value: 'ninety'"),
+        (["--seed", "9" * 400], f"argument --seed: '{'9' * 40}...': give a whole number from 0 to 999999999"),
+        (["--seconds", "ninety"], "argument --seconds: 'ninety': give seconds"),
+        (["--seconds", "nan"], "argument --seconds: 'nan': give seconds"),
+        (["--seconds", "inf"], "argument --seconds: 'inf': give seconds"),
     ],
 )  # fmt: skip
 def test_a_wrong_argument_is_answered_in_one_line(
@@ -79,8 +82,6 @@ def test_a_wrong_argument_is_answered_in_one_line(
     ("output", "arguments", "complaint"),
     [
         ("out.mp4", ["--seconds", "1"], "a salad of 1 s was asked for; one takes 4 to 3600 s"),
-        ("out.mp4", ["--seconds", "nan"], "a salad of nan s was asked for; one takes 4 to 3600 s"),
-        ("out.mp4", ["--seconds", "inf"], "a salad of inf s was asked for; one takes 4 to 3600 s"),
         ("out.avi", [], "{}/out.avi: ends in .avi; an annotated video can be .mp4, .mov, .mkv"),
         ("no/out.mp4", [], "{}/no/out.mp4: there is no folder {}/no; create it first"),
         ("out.mp4", ["--labels", "{}"], "{}: is a folder; give the name of a file in it"),

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sample_videos import make_video, packets, ramp
-from sinks_of_tests import beginning, end
+from sinks_of_tests import beginning
 
 from actfusion_stream.engine.timeline import Segment, Tick
 from actfusion_stream.errors import StreamError
@@ -38,7 +38,7 @@ def annotated(
     video.start(beginning(info))
     try:
         yield video
-        video.finish((), end(interrupted=interrupted))
+        video.end(interrupted=interrupted)
     finally:
         video.close()
 

@@ -13,6 +13,7 @@ import torch
 from actfusion_stream.engine.stream import open_stream
 from actfusion_stream.errors import StreamError
 from actfusion_stream.models.actfusion import ActFusion, ActFusionConfig
+from actfusion_stream.shown import printable
 from actfusion_stream.weights.checkpoint import Checkpoint, build, bundled_checkpoint, load_checkpoint
 
 
@@ -58,7 +59,7 @@ def test_what_cannot_be_written_is_said_and_leaves_nothing(
     (tmp_path / "folder").mkdir()
     with pytest.raises(StreamError) as refused:
         tiny.save(tmp_path / place)
-    assert str(refused.value) == (
+    assert str(refused.value) == printable(
         f"checkpoint {tmp_path / place}: cannot be written ({why}); give a file in a folder that takes it"
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]

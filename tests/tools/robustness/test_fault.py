@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from actfusion_stream.tools.robustness.fault import Fault, Outcome, run, table
+from actfusion_stream.tools.robustness.field_files import FIELD_FILES
 from actfusion_stream.tools.robustness.files import FILES
 from actfusion_stream.tools.robustness.flashing_video import flashing_video
 from actfusion_stream.tools.robustness.time_and_picture import TIME_AND_PICTURE
 
 
-@pytest.mark.parametrize("fault", [*TIME_AND_PICTURE, *FILES], ids=lambda fault: fault.done)
+@pytest.mark.parametrize("fault", [*TIME_AND_PICTURE, *FILES, *FIELD_FILES], ids=lambda fault: fault.done)
 def test_it_does_what_the_table_says(fault: Fault) -> None:
     assert run(fault).wrong == []
 
