@@ -14,14 +14,15 @@ from __future__ import annotations
 import math
 import time as clocks
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from actfusion_stream.engine.buffer import FeatureBuffer
 from actfusion_stream.engine.clock import FeatureClock
-from actfusion_stream.engine.predictor import NotFinite, Prediction
+from actfusion_stream.engine.predictor import NotFinite, Prediction, Predictor
 from actfusion_stream.engine.settings import Settings
 from actfusion_stream.engine.shedding import Pace
 from actfusion_stream.engine.stats import FEATURE, FEATURES_REPEATED, PREDICTION, TICKS_SKIPPED, Stats
@@ -29,11 +30,9 @@ from actfusion_stream.engine.time_grid import TimeGrid
 from actfusion_stream.engine.timeline import Gap, Segment, Tick, segments_from_labels
 from actfusion_stream.engine.transcript import Transcript
 from actfusion_stream.errors import StreamError, brief, number_within
+from actfusion_stream.extractors.extractor import Extractor
 from actfusion_stream.extractors.feature_stream import Features, FeatureStream
 from actfusion_stream.sources.frames import Frame
-
-if TYPE_CHECKING:
-    from actfusion_stream.engine.engine import Engine
 
 _LEAST_MEMORY = 16  # features
 _GAPS = 100  # that are kept to be shown
@@ -42,6 +41,21 @@ _LATEST = 1e10  # seconds; of a later time a float does not hold microseconds an
 _MAX_HOLD = 3600.0  # seconds for which one picture is shown; more is a broken clock
 _MAX_GAP = 604_800.0  # seconds of which nothing is seen; a source may be away for a day
 _INTERVALS = 33  # between frames, of which the median tells how long the last frame lasts
+
+
+class Computes(Protocol):
+    """What a session needs of its engine, which makes sessions: neither has to know all of the other."""
+
+    class_names: tuple[str, ...]
+    extractor: Extractor
+    device: torch.device
+
+    @property
+    def lookahead(self) -> float: ...
+
+    def check_process(self) -> None: ...
+
+    def predictor(self) -> Predictor: ...
 
 
 class Session:
@@ -58,7 +72,7 @@ class Session:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: Computes,
         settings: Settings,
         *,
         max_staleness: float | None = None,

@@ -97,7 +97,7 @@ ROW = "video,label,start,end\n"
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("a.csv", b"", "column video is missing"),
+        ("a.csv", b"", "column label is missing"),
         ("a.csv", b"video,label,start\n", "column end is missing; the first line must name video, label,"),
         ("a.csv", ROW.encode(), "no row below the heading"),
         ("a.csv", f"{ROW}v,cut,2,1\n".encode(), "line 2: cut from 2 to 1 s; it must end after it starts"),

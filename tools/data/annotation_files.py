@@ -71,7 +71,8 @@ def _read_file(path: Path, rate: float, tier: str | None) -> Annotations:
 def read_csv(path: Path) -> Annotations:
     """A table with the columns video, label, start and end (seconds), in any order; others are ignored.
 
-    The marks of `as_cell` are taken off.
+    Without a column video it is of one that is called like the file, as the stream's own tables of segments
+    are. The marks of `as_cell` are taken off.
 
     Raises:
         StreamError: a column is missing, or a row makes no sense.
@@ -83,19 +84,25 @@ def read_csv(path: Path) -> Annotations:
     try:
         table = csv.DictReader(_rows(text, path), delimiter=delimiter)
         names = {(name or "").strip().lower(): name for name in table.fieldnames or []}
-        missing = [column for column in _COLUMNS if column not in names]
+        missing = [column for column in _COLUMNS[1:] if column not in names]
         if missing:
             raise StreamError(
                 f"annotations {path}: column {missing[0]} is missing; the first line must name "
                 f"{', '.join(_COLUMNS)}"
             )
+        columns = [column for column in _COLUMNS if column in names]
         for count, row in enumerate(table):
-            values = {column: from_cell((row[names[column]] or "").strip()) for column in _COLUMNS}
+            values = {column: from_cell((row[names[column]] or "").strip()) for column in columns}
+            place = f"{path}, line {table.line_num}"
+            if surplus := [field for field in row.get(None) or () if field.strip()]:
+                raise StreamError(
+                    f"annotations {place}: {len(surplus)} more fields than the heading has; numbers with a "
+                    "decimal comma need quotes, or another delimiter"
+                )
             if not any(values.values()):
                 continue
-            place = f"{path}, line {table.line_num}"
             check_count(count, place)
-            video = video_name(values["video"], place)
+            video = video_name(values.get("video", path.stem), place)
             segment = checked_segment(values["label"], values["start"], values["end"], place)
             found.setdefault(video, []).append(segment)
     except csv.Error as error:
