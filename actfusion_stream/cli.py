@@ -37,6 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
                 status = _run(options, interrupts, printing)
                 printing.finish()
             except (StreamError, OSError) as error:
+                if interrupts and interrupts.on_first is None:  # it was the opening that broke off
+                    raise KeyboardInterrupt from error
                 if not isinstance(error.__cause__ or error, BrokenPipeError):
                     _complain(in_a_line(error))
                 # else whoever read our output has gone: nobody is left to tell

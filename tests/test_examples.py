@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -29,7 +30,7 @@ def kitchen(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def example(name: str, folder: Path, *arguments: object) -> list[str]:
     done = subprocess.run(
         [sys.executable, str(EXAMPLES / name), *map(str, arguments)],
-        cwd=folder, capture_output=True, text=True, timeout=120, check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"}, cwd=folder, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()

@@ -36,6 +36,7 @@ def test_the_table_is_replaced_and_the_page_above_it_stays(
 ) -> None:
     gone = next(fault for fault in FILES if fault.done == "no such file")
     monkeypatch.setattr(faults, "TIME_AND_PICTURE", [])
+    monkeypatch.setattr(faults, "FIELD_FILES", [])
     monkeypatch.setattr(faults, "FILES", [gone, Fault("no such file, taken for well", gone.prepare)])
     page = tmp_path / "page.md"
     page.write_text("# Rules\n\n| what was done to it | old |\n| --- | --- |\n| old | row |\n")

@@ -27,6 +27,6 @@ def test_what_is_wrong_is_named() -> None:
 
 def test_memory_that_is_held_is_seen() -> None:
     before = resident()
-    held = np.ones(50 * 2**17)  # 50 MB
-    assert resident() - before > 40
+    held = np.ones(400 * 2**17)  # 400 MB: more than other tests may give back meanwhile
+    assert resident() - before > 200
     assert held[0] == 1
