@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from actfusion_stream.errors import StreamError
 from actfusion_stream.files import replacing
+from actfusion_stream.sinks.sound import its_own_fault
 from actfusion_stream.sinks.targets import VIDEO_FORMATS, saying_where
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Recording:
         path: what plays until the target is there.
         output: takes the streams, before the first packet.
         size: bytes of packets so far.
+        no_sound: why the target does not take the sound, "" if it does; known after `finish`.
 
     Raises:
         StreamError: the folder does not take it.
@@ -51,6 +53,7 @@ class Recording:
         stem = os.fsdecode(os.fsencode(target.stem)[:_LONGEST_STEM].decode(errors="ignore"))
         self.path = target.with_name(f"{stem}.{os.getpid()}.partial.mkv")
         self.size = 0
+        self.no_sound = ""
         # Of each stream: its clock, and pts, dts and duration of its packets in turn.
         self._times: dict[int, tuple[Fraction, array[int]]] = {}
         self.comment = ""
@@ -68,13 +71,11 @@ class Recording:
         Raises:
             OSError, ValueError: what FFmpeg says of the disk, or of the packet.
         """
-        index = packet.stream.index
-        exact = (packet.pts, packet.dts, packet.duration)
-        clock, size = packet.time_base, packet.size  # muxing changes them, and empties the packet
-        self.output.mux(packet)
-        clocks = self._times.setdefault(index, (clock, array("q")))
+        clocks = self._times.setdefault(packet.stream.index, (packet.time_base, array("q")))
+        exact = (packet.pts, packet.dts, packet.duration)  # muxing changes them, and empties the packet
         clocks[1].extend(_NO_TIME if time is None else time for time in exact)
-        self.size += size
+        self.size += packet.size
+        self.output.mux(packet)
 
     def finish(self, shape: Fraction) -> None:
         """Give the video its name and its container; the recording is gone then.
@@ -91,7 +92,7 @@ class Recording:
                 if self._target.suffix.lower() == ".mkv":
                     os.replace(self.path, self._target)
                 else:
-                    self._move(shape)
+                    self._move_what_can_be(shape)
         except StreamError as error:
             raise StreamError(f"{error}{self.keep()}") from error.__cause__
 
@@ -110,12 +111,23 @@ class Recording:
             self.output.close()
         self.path.unlink(missing_ok=True)
 
-    def _move(self, shape: Fraction) -> None:
+    def _move_what_can_be(self, shape: Fraction) -> None:
+        try:
+            self._move(shape, sound=True)
+        except Exception as error:
+            if not its_own_fault(error) or len(self._times) < 2:
+                raise
+            self._move(shape, sound=False)
+            self.no_sound = str(error).partition(":")[0]
+        self.path.unlink(missing_ok=True)
+
+    def _move(self, shape: Fraction, *, sound: bool) -> None:
         import av
 
         suffix = self._target.suffix.lower()
         # A start later than 0:00 is stored in units of the whole movie's clock, by default milliseconds.
         options = {"movflags": "+faststart", "movie_timescale": str(self._times[0][0].denominator)}
+        exact = self._exact_streams()
         with (
             replacing(self._target) as temporary,
             av.open(f"file:{self.path}", metadata_errors="replace") as recorded,
@@ -123,27 +135,43 @@ class Recording:
         ):
             if self.comment:
                 moved.metadata["comment"] = self.comment
-            targets = [moved.add_stream_from_template(cast(Any, stream)) for stream in recorded.streams]
-            for index, (clock, _) in self._times.items():
-                targets[index].time_base = clock
+            streams = [stream for stream in recorded.streams if sound or stream.index == 0]
+            targets = [moved.add_stream_from_template(cast(Any, stream)) for stream in streams]
+            for target in targets:
+                if target.index in exact:
+                    target.time_base = self._times[target.index][0]
             targets[0].codec_context.sample_aspect_ratio = shape
-            for packet in self._exact(recorded.demux()):
+            for packet in self._timed(recorded.demux(streams), exact):
                 packet.stream = targets[packet.stream.index]
                 moved.mux(packet)
-        self.path.unlink(missing_ok=True)
 
-    def _exact(self, packets: Iterator[Packet[Any]]) -> Iterator[Packet[Any]]:
+    def _exact_streams(self) -> set[int]:
+        """Streams of which every packet is there, so that the times that were kept are theirs.
+
+        A muxer that refuses one says so with another; then milliseconds have to do.
+        """
+        import av
+
+        counts = dict.fromkeys(self._times, 0)
+        with av.open(f"file:{self.path}", metadata_errors="replace") as recorded:
+            for packet in recorded.demux():
+                if packet.size and packet.stream.index in counts:
+                    counts[packet.stream.index] += 1
+        return {index for index, count in counts.items() if 3 * count == len(self._times[index][1])}
+
+    def _timed(self, packets: Iterator[Packet[Any]], exact: set[int]) -> Iterator[Packet[Any]]:
         """Packets with the times that they were given, which each stream has in its own order."""
-        at = dict.fromkeys(self._times, 0)
+        at = dict.fromkeys(exact, 0)
         for packet in packets:
             index = packet.stream.index
-            if packet.size == 0 or index not in at:
+            if packet.size == 0:
                 continue
-            clock, times = self._times[index]
-            pts, dts, duration = times[at[index] : at[index] + 3]
-            at[index] += 3
-            packet.time_base = clock
-            packet.pts = None if pts == _NO_TIME else pts
-            packet.dts = None if dts == _NO_TIME else dts
-            packet.duration = duration
+            if index in at:
+                clock, times = self._times[index]
+                pts, dts, duration = times[at[index] : at[index] + 3]
+                at[index] += 3
+                packet.time_base = clock
+                packet.pts = None if pts == _NO_TIME else pts
+                packet.dts = None if dts == _NO_TIME else dts
+                packet.duration = duration
             yield packet

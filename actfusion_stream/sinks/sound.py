@@ -26,9 +26,15 @@ _COPIED_SOUND = {
     ".mov": _EVERYWHERE | {"pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be"},
     ".mkv": _EVERYWHERE | {"opus", "vorbis", "flac", "mp2", "dts", "pcm_s16le", "pcm_s24le", "pcm_f32le"},
 }
-# Errors of FFmpeg that are the sound's own; those of the disk are OSErrors.
-ITS_OWN_FAULT = (ValueError, EOFError, MemoryError, NotImplementedError)
 _MOST_DAMAGES = 100_000
+
+
+def its_own_fault(error: Exception) -> bool:
+    """Whether FFmpeg complains of what it was given; of the disk it does so by an `OSError`."""
+    import av
+
+    given = (av.error.FFmpegError, ValueError, EOFError, MemoryError, NotImplementedError, LookupError)
+    return isinstance(error, given) and not isinstance(error, OSError)
 
 
 class Sound:
@@ -56,7 +62,9 @@ class Sound:
         self._ready: deque[Packet[AudioStream]] = deque()
         self._encoder: _Encoder | None = None
         self.target: AudioStream
-        if context.codec.canonical_name in _COPIED_SOUND[suffix]:
+        # Of a stream that never comes nothing is known, and no container takes it.
+        known = context.sample_rate > 0 and context.layout.nb_channels > 0
+        if known and context.codec.canonical_name in _COPIED_SOUND[suffix]:
             self.target = output.add_stream_from_template(track.stream)
         else:
             self._encoder = _Encoder(output, context)
@@ -101,6 +109,11 @@ class Sound:
         """Note that the output does not take a packet."""
         self._damage(float(_seconds(packet)))
 
+    def give_up(self, error: Exception) -> None:
+        """The output takes no more of it."""
+        self._end = self._end or (max(self._latest, 0.0), str(error).partition(":")[0])
+        self._ready.clear()
+
     def _convert(self, packet: Packet[AudioStream]) -> None:
         """A packet of the track into those of the output, as long as it makes sense."""
         start = packet.dts if packet.pts is None else packet.pts
@@ -120,7 +133,9 @@ class Sound:
             return
         try:
             self._ready.extend(self._encoder.encode(self._track.stream.decode(packet), self._zero))
-        except ITS_OWN_FAULT:
+        except Exception as error:
+            if not its_own_fault(error):
+                raise
             self._damage(seconds)
 
     def _copy(self, packet: Packet[AudioStream], start: int, shift: int) -> None:

@@ -18,9 +18,10 @@ import numpy as np
 
 from actfusion_stream.errors import StreamError
 from actfusion_stream.sinks.recording import Recording
-from actfusion_stream.sinks.sound import ITS_OWN_FAULT, Sound
+from actfusion_stream.sinks.sound import Sound, its_own_fault
 from actfusion_stream.sinks.targets import check_video_output, saying_where
 from actfusion_stream.sources.frames import SourceInfo
+from actfusion_stream.sources.sound_track import SoundTrack
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -76,14 +77,32 @@ class VideoWriter:
         rate = max(slowest, Fraction(info.rate or 30).limit_denominator(1001))
         self._step = max(1, round(1 / (rate * self._time_base)))  # ticks from the last frame to the next
 
-        self._recording: Recording | None = Recording(self.path)
+        self._rate, self._comment = rate, comment
+        self._sound: Sound | None = None
+        self._no_sound = ""
+        if info.sound is None and info.has_audio:
+            self._no_sound = "its sound cannot be kept (nothing here decodes it)"
+        self._recording: Recording | None = None
+        try:
+            self._open(info.sound)
+        except Exception as error:
+            self.abort()
+            if info.sound is None or not its_own_fault(error):
+                raise
+            self._no_sound = f"its sound cannot be kept ({error})"
+            self._sound = None
+            self._open(None)
+
+    def _open(self, sound: SoundTrack | None) -> None:
+        """Begin the recording: its streams, and its header."""
+        self._recording = Recording(self.path)
         output = self._recording.output
-        if comment:
-            output.metadata["comment"] = self._recording.comment = comment
+        if self._comment:
+            output.metadata["comment"] = self._recording.comment = self._comment
         # Without B-frames (a quarter more bytes) packets leave in the order of their times, so that even a
         # player that ignores edit lists is in step. One thread: the other cores belong to the model.
         x264 = {"preset": "veryfast", "crf": "20", "bf": "0", "threads": "1"}
-        self._video = output.add_stream("libx264", rate=rate, options=x264)
+        self._video = output.add_stream("libx264", rate=self._rate, options=x264)
         height, width = self._size
         self._video.width, self._video.height = width + width % 2, height + height % 2
         self._video.pix_fmt = "yuv420p"
@@ -92,16 +111,12 @@ class VideoWriter:
         context.color_primaries = context.color_trc = context.colorspace = _BT709
         context.color_range = _LIMITED_RANGE
         context.sample_aspect_ratio = self._shape  # pixels that are not square stay so
-
-        self._sound: Sound | None = None
-        self._no_sound = ""
-        if info.sound is not None:
-            try:
-                self._sound = Sound(info.sound, output, self.path.suffix.lower())
-            except (*ITS_OWN_FAULT, KeyError) as error:
-                self._no_sound = f"its sound cannot be kept ({error})"
-        elif info.has_audio:
-            self._no_sound = "its sound cannot be kept (nothing here decodes it)"
+        if sound is not None:
+            self._sound = Sound(sound, output, self.path.suffix.lower())
+        try:
+            output.start_encoding()
+        except OSError as error:
+            raise StreamError(f"{self.path}: cannot be written ({error.strerror})") from error
 
     @property
     def warning(self) -> str | None:
@@ -170,6 +185,8 @@ class VideoWriter:
             self._mux_sound(until=math.inf if finished else self._end, finishing=True)
         recording, self._recording = self._recording, None
         recording.finish(self._shape)
+        if recording.no_sound:
+            self._no_sound = f"its sound cannot be kept in {self.path.suffix} ({recording.no_sound})"
 
     def abort(self) -> None:
         """Leave nothing behind. Harmless when repeated, and after `close`."""
@@ -208,7 +225,13 @@ class VideoWriter:
         assert self._recording is not None
         for packet in self._video.encode(frame):
             packet.duration = self._step  # counts for the last one: the others end where the next starts
-            self._recording.mux(packet)
+            try:
+                self._recording.mux(packet)
+            except Exception as error:
+                # With the picture goes what waited of the sound; and FFmpeg's own encoder makes no mistakes.
+                if self._sound is None or not its_own_fault(error):
+                    raise
+                self._sound.give_up(error)
 
     def _mux_sound(self, until: float, *, finishing: bool = False) -> None:
         assert self._recording is not None
@@ -217,7 +240,9 @@ class VideoWriter:
         for packet in self._sound.packets(until, finishing=finishing):
             try:
                 self._recording.mux(packet)
-            except ITS_OWN_FAULT:
+            except Exception as error:
+                if not its_own_fault(error):
+                    raise
                 self._sound.refused(packet)
 
 

@@ -86,6 +86,14 @@ class Decoder:
             for picture in self.stream.decode(None):
                 yield picture, self._time(guess, picture)
 
+    def begin(self, first: Fraction | None) -> None:
+        """Move 0:00 to the first picture, where a broken header puts it behind: nothing lies before 0:00."""
+        if first is not None and first < self.zero:
+            self.reached += self.zero - first
+            self.zero = first
+            if self.sound is not None:
+                self.sound.zero = first
+
     def _worth_decoding(self) -> Iterator[AnyPacket]:
         """Packets of the pictures, but the last one if it was cut short by the end of the file.
 

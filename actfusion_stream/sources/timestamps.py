@@ -84,7 +84,7 @@ class Timeline:
             return Fraction(0) if last is None else last + self._step
         now = time - self._zero
         if last is None:
-            return now
+            return max(now, Fraction(0))  # players show nothing before 0:00
         if 0 < now - last <= RESTART_SECONDS:
             self._shift = Fraction(0)  # what looked like a restart was a stray time stamp
         now += self._shift

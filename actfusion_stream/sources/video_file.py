@@ -59,6 +59,7 @@ class VideoFile:
             self._container.close()
             raise
         self._first = first
+        self._decoder.begin(first[1])
         self._delivered = 0
         stream = self._decoder.stream
         self._rate = stream.average_rate or stream.guessed_rate

@@ -25,7 +25,7 @@ _FILM = Film("long.mp4", "libx264", "aac", coding={"bf": "3", "g": "50"})
 _SIZE = (160, 120)
 _IMPORTED_FROM = Path(actfusion_stream.__file__).resolve().parents[1]  # a checkout need not be installed
 _LONGEST = 600.0  # seconds that a run may take
-_MOST_LOST = 3.0  # seconds of video
+_MOST_LOST = 2.0  # seconds of video; a recording is flushed every second
 
 
 @dataclass(frozen=True)

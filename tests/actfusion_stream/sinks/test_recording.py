@@ -6,14 +6,17 @@ import signal
 import struct
 import subprocess
 import sys
+from array import array
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from sample_videos import make_video, packets, ramp
 
 from actfusion_stream.sinks.recording import Recording
+from actfusion_stream.sinks.sound import Sound
 from actfusion_stream.sinks.video import VideoWriter
 from actfusion_stream.sources.frames import SourceInfo
 from actfusion_stream.sources.source import open_source
@@ -92,7 +95,7 @@ def test_what_cannot_be_finished_is_kept_and_named(tmp_path: Path, monkeypatch: 
     for index in range(5):
         writer.write(index / 10, np.full((48, 64, 3), index, np.uint8))
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Recording, "_move", full)
@@ -120,3 +123,82 @@ def test_pixels_that_are_not_square_stay_so(tmp_path: Path) -> None:
         writer.write(0.0, np.zeros((576, 720, 3), np.uint8))
     with open_source(tmp_path / "a.mp4") as video:
         assert video.info.pixel_shape == shape
+
+
+# Sound that an output refuses, at whatever moment
+
+
+def refused(*_: object, **__: object) -> None:
+    raise av.error.PatchWelcomeError(0, "Not yet implemented")
+
+
+def exported_with_sound(folder: Path) -> VideoWriter:
+    with (
+        open_source(make_video(folder / "in.mp4", times=ramp(30), sound="aac")) as video,
+        VideoWriter(folder / "out.mp4", video.info) as writer,
+    ):
+        for frame in video:
+            writer.write(frame.time, frame.image)
+    times = [float(packet.pts * packet.time_base) for packet in packets(folder / "out.mp4", "video")]
+    assert times == pytest.approx([index / 10 for index in range(30)], abs=0.0006)
+    assert sorted(path.name for path in folder.iterdir()) == ["in.mp4", "out.mp4"]
+    return writer
+
+
+def test_a_header_that_the_sound_spoils_is_written_without_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Sound, "__init__", refused)
+    writer = exported_with_sound(tmp_path)
+    assert writer.warning is not None
+    assert "its sound cannot be kept (" in writer.warning
+    assert packets(tmp_path / "out.mp4", "audio") == []
+
+
+@pytest.mark.parametrize("kind", ["video", "audio"])
+def test_sound_that_is_refused_in_the_middle_costs_no_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """FFmpeg tells of it when the packet is given to it, or with a later one of the picture."""
+    original, calls = Recording.mux, [0]
+
+    def mux(recording: Recording, packet: av.Packet) -> None:
+        given = packet.stream.type
+        original(recording, packet)
+        calls[0] += given == kind
+        if given == kind and calls[0] == 5:
+            refused()
+
+    monkeypatch.setattr(Recording, "mux", mux)
+    writer = exported_with_sound(tmp_path)
+    assert writer.warning is not None
+    assert "its sound " in writer.warning
+
+
+def test_sound_that_the_target_refuses_is_left_out_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = Recording._move
+
+    def move(recording: Recording, shape: Fraction, *, sound: bool) -> None:
+        if sound:
+            refused()
+        original(recording, shape, sound=sound)
+
+    monkeypatch.setattr(Recording, "_move", move)
+    writer = exported_with_sound(tmp_path)
+    assert writer.warning is not None
+    assert "its sound cannot be kept in .mp4 (" in writer.warning
+    assert packets(tmp_path / "out.mp4", "audio") == []
+
+
+def test_packets_that_got_lost_leave_the_times_of_the_others(tmp_path: Path) -> None:
+    writer = VideoWriter(tmp_path / "a.mp4", INFO)
+    for index in range(20):
+        writer.write(index / 10, np.full((48, 64, 3), index, np.uint8))
+    recording = writer._recording
+    assert recording is not None
+    recording._times[0] = (Fraction(1, 90_000), array("q", [7, 7, 7]))  # as if it knew of others
+    writer.close()
+    times = [float(packet.pts * packet.time_base) for packet in packets(tmp_path / "a.mp4", "video")]
+    assert times == pytest.approx([index / 10 for index in range(20)], abs=0.0011)

@@ -208,3 +208,31 @@ def test_two_recordings_joined_say_where_the_sound_ends(tmp_path: Path) -> None:
     assert writer.frames == 60
     assert writer.warning is not None
     assert "its sound ends at 3.0 s (another recording follows)" in writer.warning
+
+
+def test_a_stream_of_sound_that_stays_empty_costs_no_picture(tmp_path: Path) -> None:
+    """Nothing says its rate and channels: broadcasts announce sound that never comes."""
+    for codec in ("aac", "ac3", "mp2"):
+        with av.open(str(tmp_path / "in.ts"), "w") as container:
+            video = container.add_stream("libx264", rate=25)
+            video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+            container.add_stream(codec, rate=48_000, layout="mono")
+            for _ in range(20):
+                container.mux(video.encode(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8))))
+            container.mux(video.encode(None))
+        for suffix in (".mp4", ".mov", ".mkv"):
+            assert exported(tmp_path / "in.ts", tmp_path / f"out{suffix}").frames == 20
+            assert pictures(tmp_path / f"out{suffix}") == 20
+
+
+def test_sound_that_ffmpeg_does_not_know_how_to_copy_costs_no_picture(tmp_path: Path) -> None:
+    """A bit in the header of an AAC frame says "several blocks, with checksums": an error of its own kind."""
+    source = make_video(tmp_path / "in.ts", ramp(40), sound="aac")
+    stream = bytearray(source.read_bytes())
+    frame = stream.find(b"\xff\xf1", len(stream) // 2)
+    stream[frame + 1], stream[frame + 6] = 0xF0, stream[frame + 6] | 1
+    source.write_bytes(stream)
+    writer = exported(source, tmp_path / "out.mp4")
+    assert (writer.frames, pictures(tmp_path / "out.mp4")) == (40, 40)
+    assert writer.warning is not None
+    assert writer.warning.startswith("in.ts: its sound is damaged in 1 place, first at 2.")

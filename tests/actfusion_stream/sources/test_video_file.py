@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import threading
 import time
 from dataclasses import replace
@@ -322,3 +323,19 @@ def test_what_is_no_video_is_refused_in_one_line(tmp_path: Path, capfd, name, ma
     assert str(error.value) == f"{tmp_path / name}: {message}"
     assert capfd.readouterr() == ("", "")
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("read ")]
+
+
+def test_no_picture_lies_before_0_00(tmp_path: Path) -> None:
+    """Composition times do not fit the edit list; in an export a player would hide such a picture."""
+    path = make_video(tmp_path / "in.mp4", ramp(20), sound="aac", coding={"bf": "2"})
+    data = bytearray(path.read_bytes())
+    entry = data.find(b"ctts") + 12
+    data[entry : entry + 8] = struct.pack(">Ii", 127, -512)
+    path.write_bytes(data)
+    with av.open(str(path)) as container:
+        first = next(container.decode(video=0))
+        assert first.pts * first.time_base < container.streams.video[0].start_time * first.time_base
+    with open_source(path) as source:
+        assert times(list(source))[:2] == [0.0, 0.2]
+        assert source.info.sound is not None
+        assert source.info.sound.zero == first.pts * first.time_base  # so it stays in step

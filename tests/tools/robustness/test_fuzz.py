@@ -196,7 +196,7 @@ def test_a_run_that_was_killed_late_has_lost_nothing(left: Path) -> None:
     ("name", "content", "wrong"),
     [
         ("out.mp4", b"half a video", "out.mp4 does not play"),
-        ("events.jsonl", (TICK % 5.46).encode(), "3.5 s of the video are missing"),
+        ("events.jsonl", (TICK % 4.46).encode(), "2.5 s of the video are missing"),
         ("events.jsonl", b'{"type": "tick", "seen_until": 1.96}\n{"type"\n', "events.jsonl: Expecting ':'"),
         ("segments.csv", b"label,start", "segments.csv is not whole"),
         (".out.mp4.9.part", b"", "left behind: .out.mp4.9.part"),  # of today, and nobody knows whose
