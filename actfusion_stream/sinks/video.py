@@ -30,6 +30,7 @@ _COARSEST_TIME_BASE = Fraction(1, 1000)  # some files count whole frames, which 
 _CAMERA_TIME_BASE = Fraction(1, 90_000)
 _BT709 = 1  # FFmpeg's number for these primaries, transfer curve and matrix alike
 _LIMITED_RANGE = 1
+_LARGE = 2**23 + 2**20  # pixels: more than 4K
 _SPARE_BYTES = 8 << 20  # left free on the disk: the index of an .mp4 is some 20 bytes a frame
 
 
@@ -102,8 +103,10 @@ class VideoWriter:
         # Without B-frames (a quarter more bytes) packets leave in the order of their times, so that even a
         # player that ignores edit lists is in step. One thread: the other cores belong to the model.
         x264 = {"preset": "veryfast", "crf": "20", "bf": "0", "threads": "1"}
-        self._video = output.add_stream("libx264", rate=self._rate, options=x264)
         height, width = self._size
+        if height * width > _LARGE:  # the encoder keeps a dozen pictures otherwise, of 50 MB each
+            x264 |= {"rc-lookahead": "0", "refs": "1"}
+        self._video = output.add_stream("libx264", rate=self._rate, options=x264)
         self._video.width, self._video.height = width + width % 2, height + height % 2
         self._video.pix_fmt = "yuv420p"
         context = self._video.codec_context
