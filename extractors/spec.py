@@ -46,6 +46,8 @@ class ExtractorSpec:
             as a whole, which makes another feature; `window` has no part in it.
         frame_stride: grid frames from one frame of a clip to the next.
         precision: of the arithmetic that made the features, "float32" or "bfloat16"; "" where nobody knows.
+        ahead: grid frames that an exact window reaches beyond the feature's time: fewer, and a stream speaks
+            sooner, but has seen less of what it speaks of. None for half of the window, as published.
     """
 
     name: str
@@ -62,6 +64,7 @@ class ExtractorSpec:
     windows: str = "exact"
     frame_stride: int = 1
     precision: str = ""
+    ahead: int | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str):
@@ -95,6 +98,13 @@ class ExtractorSpec:
                     f"{name} of the extractor is {getattr(self, name)!r}; give one of "
                     + ", ".join(repr(choice) for choice in allowed)
                 )
+        most = self.span - 1
+        if self.ahead is not None and not (type(self.ahead) is int and 0 <= self.ahead <= most):
+            raise ValueError(
+                f"ahead of the extractor is {self.ahead!r}; give a whole number from 0 to {most}, its window"
+            )
+        if self.ahead is not None and self.windows == "continual":
+            raise ValueError("ahead of the extractor is set; a continual network has no window to move")
         if self.is_hub and self.streams != (RGB,):
             raise ValueError(f"the extractor {self.name} reads pictures only, not {self.streams}")
 
@@ -109,9 +119,14 @@ class ExtractorSpec:
         return (self.window - 1) * self.frame_stride + 1
 
     @property
+    def frames_ahead(self) -> int:
+        """Grid frames of an exact window after the feature's time."""
+        return (self.span - 1) // 2 if self.ahead is None else self.ahead
+
+    @property
     def before(self) -> int:
         """Grid frames before a feature's time that it depends on."""
-        return CONTINUAL_REACH if self.windows == "continual" else self.span // 2
+        return CONTINUAL_REACH if self.windows == "continual" else self.span - 1 - self.frames_ahead
 
     @property
     def after(self) -> int:
@@ -119,7 +134,7 @@ class ExtractorSpec:
 
         The flow of the last frame of a window leads to one frame more.
         """
-        reach = CONTINUAL_REACH if self.windows == "continual" else self.span - 1 - self.span // 2
+        reach = CONTINUAL_REACH if self.windows == "continual" else self.frames_ahead
         return reach + (FLOW in self.streams)
 
     @property

@@ -43,14 +43,14 @@ class Windows:
 
     def __init__(self, spec: ExtractorSpec) -> None:
         self._spec = spec
-        self._ahead = spec.span - 1 - spec.span // 2
+        self._ahead = spec.frames_ahead
         self._recent: deque[Item | None] = deque(maxlen=spec.span)  # None for what was not seen
         self._taken = self._cut = 0  # items taken, windows cut
 
     def push(self, item: Item) -> list[Item] | None:
         """Take the item of the next grid frame; give the window that it completes, if it does."""
         if self._taken == 0:
-            self._recent.extend([self._padding(item)] * (self._spec.span // 2))
+            self._recent.extend([self._padding(item)] * (self._spec.span - 1 - self._ahead))
         return self._fill(item)
 
     def skip(self, count: int) -> Iterator[list[Item]]:

@@ -66,14 +66,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--extractor-steps",
         type=whole_number("steps", 1, 1_000_000),
-        default=4500,
+        default=5000,
         help="clips seen: 16 times as many",
     )
     parser.add_argument(
         "--model-steps",
         type=whole_number("steps", 1, 1_000_000),
-        default=4500,
-        help="sequences seen: 8 times as many",
+        default=9000,
+        help="sequences seen: up to 12 times as many",
     )
     options = parser.parse_args(arguments)
     work: Path = options.work

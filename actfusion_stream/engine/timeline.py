@@ -53,6 +53,41 @@ class Gap:
 
 
 @dataclass(frozen=True)
+class Candidate:
+    """An action that may be the next one.
+
+    What the candidates of a tick lack to a sum of 1 is how likely the current action outlasts the horizon.
+
+    Attributes:
+        label: class name.
+        probability: share of the sampled futures in which this action is the next one, in [0, 1].
+        start: seconds at which it starts, the median of those futures.
+        earliest, latest: between these it starts in 80 % of them (10th and 90th percentile).
+    """
+
+    label: str
+    probability: float
+    start: float
+    earliest: float
+    latest: float
+
+
+@dataclass(frozen=True, eq=False)
+class Futures:
+    """Several futures of one tick, drawn from what the model holds possible.
+
+    Attributes:
+        samples: each of S a future of its own, as `Tick.future`.
+        likeliest: which of them `Tick.future` is: the medoid, that on average differs least from the others.
+        probabilities: (M, K) float32, of every class in the middle of each second from `observed_until` on.
+    """
+
+    samples: tuple[tuple[Segment, ...], ...]
+    likeliest: int
+    probabilities: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
 class Tick:
     """One run of the model and what it says.
 
@@ -68,6 +103,10 @@ class Tick:
             extractor and the model took, "extract" and "model".
         gaps: the newest stretches of which nothing was seen, and which no segment of the past covers.
         settled: so many of the first segments of the past are final: they are older than the memory.
+        next: what may be the next action, the most probable first; () where nobody asked, or nothing ends.
+        futures: what `next` was counted from; None where nobody asked.
+        strangeness: how far what was just seen is from what the model was trained on, 1 where it becomes
+            unfamiliar; None where the checkpoint does not say.
     """
 
     seen_until: float
@@ -77,6 +116,14 @@ class Tick:
     latency_ms: dict[str, float] = field(default_factory=dict)
     settled: int = 0
     gaps: tuple[Gap, ...] = ()
+    next: tuple[Candidate, ...] = ()
+    futures: Futures | None = None
+    strangeness: float | None = None
+
+    @property
+    def unfamiliar(self) -> bool:
+        """Whether what is seen is unlike anything in training: then nothing said of it means much."""
+        return self.strangeness is not None and self.strangeness > 1
 
     @property
     def current(self) -> Segment:

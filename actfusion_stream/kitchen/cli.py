@@ -91,6 +91,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--seconds", type=number("seconds"), default=90.0, help="length of the video (default 90)"
     )
+    parser.add_argument(
+        "--uneven", type=number("a factor's log", 0, 2), default=0.0,
+        help="how much the pace changes on the way: 0.7 for up to twice as fast or as slow (default 0)",
+    )  # fmt: skip
     parser.add_argument("--size", type=_size, default=(WIDTH, HEIGHT), help="WIDTHxHEIGHT (default 320x240)")
     parser.add_argument("--fps", type=_rate, default=Fraction(15), help="frames per second (default 15)")
     options = parser.parse_args(arguments)
@@ -102,7 +106,7 @@ def main(arguments: list[str] | None = None) -> int:
             check_output(options.labels)
             if options.labels.resolve() == options.output.resolve():
                 raise StreamError(f"{options.labels}: is the video; give the labels another name")
-        kitchen = Kitchen(options.seed, options.seconds, options.size)
+        kitchen = Kitchen(options.seed, options.seconds, options.size, options.uneven)
         labels = write_video(kitchen, options.output, options.fps)
         if options.labels:
             _write_labels(options.labels, labels)

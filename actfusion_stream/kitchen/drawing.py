@@ -56,6 +56,7 @@ class Kitchen:
         seed: decides recipe, layout, colours, light, camera and manners.
         seconds: length of the video.
         size: (width, height) of the frames in pixels.
+        uneven: how much the pace changes on the way, see `write_script`.
 
     Example:
         >>> kitchen = Kitchen(seed=10007, seconds=90, size=(320, 240))
@@ -63,9 +64,15 @@ class Kitchen:
         (240, 320, 3)
     """
 
-    def __init__(self, seed: int, seconds: float = 90.0, size: tuple[int, int] = (WIDTH, HEIGHT)) -> None:
+    def __init__(
+        self,
+        seed: int,
+        seconds: float = 90.0,
+        size: tuple[int, int] = (WIDTH, HEIGHT),
+        uneven: float = 0.0,
+    ) -> None:
         self.seed, self.seconds, self.size = seed, seconds, size
-        self.script = write_script(seed, seconds)
+        self.script = write_script(seed, seconds, uneven)
         made = tuple(step.label[5:] for step in self.script if step.label.startswith("take_"))
         self.scene = draw_scene(seed, made)
         self.cook = Cook(self.script, self.scene)

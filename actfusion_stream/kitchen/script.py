@@ -124,12 +124,14 @@ def _order_of_actions(habit: Habit) -> list[str]:
     return ["background", *body, "mix_salad", "serve_salad", "background"]
 
 
-def write_script(seed: int, seconds: float = 90.0) -> tuple[Step, ...]:
+def write_script(seed: int, seconds: float = 90.0, uneven: float = 0.0) -> tuple[Step, ...]:
     """Draw one salad.
 
     Args:
         seed: decides everything; the same seed and length give the same script.
         seconds: exact length of the script. A short one leaves steps out, a long one takes its time.
+        uneven: how much the pace changes on the way, as the log of its largest factor: with 0.7 a cook is
+            up to twice as fast, or as slow, in one stretch as on average.
 
     Returns:
         Steps in order, without holes, from 0 to `seconds`.
@@ -153,6 +155,10 @@ def write_script(seed: int, seconds: float = 90.0) -> tuple[Step, ...]:
             habit = Habit(habit.ingredients[:-1], (), False, False)
     durations = np.array([MEAN_SECONDS[label] for label in labels])
     durations = durations * np.exp(rng.normal(0.0, _SPREAD, len(labels)))
+    if uneven:
+        turns, phase = rng.uniform(0.5, 1.5), rng.uniform(0.0, 2 * np.pi)
+        way = np.linspace(0.0, 2 * np.pi * turns, len(labels))
+        durations = durations * np.exp(uneven * np.sin(way + phase))
     # The tempo is the cook's: what it does not use up of the time is spent before and after the work.
     work = float(np.clip(tempo * 0.93, 0.8, 0.97)) * seconds
     durations[1:-1] *= work / durations[1:-1].sum()

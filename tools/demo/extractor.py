@@ -1,4 +1,4 @@
-"""The narrow I3D of the demo: which action the middle of a clip shows; and its features of every video."""
+"""The narrow I3D of the demo: which action is under way near the end of a clip; features of every video."""
 
 from __future__ import annotations
 
@@ -24,11 +24,17 @@ log = logging.getLogger("build_demo")
 
 
 def augment(pixels: Tensor, rng: np.random.Generator) -> Tensor:
-    """Flip, shift, relight and roughen clips (N, 3, T, h, w) in [-1, 1], each in its own way."""
+    """Flip, slow, zoom, shift, relight and roughen clips (N, 3, T, h, w) in [-1, 1], each in its own way."""
     out = []
     for clip in pixels:
         if rng.random() < 0.5:
             clip = clip.flip(-1)
+        if rng.random() < 0.2:  # as a camera of fewer frames a second
+            held = int(rng.integers(2, 4))
+            phase = int(rng.integers(held))
+            clip = clip[:, [max(0, (i + phase) // held * held - phase) for i in range(clip.shape[1])]]
+        if rng.random() < 0.4:
+            clip = zoom(clip, float(rng.uniform(0.88, 1.18)))
         dy, dx = (int(v) for v in rng.integers(-5, 6, 2))
         clip = clip.roll((dy, dx), (-2, -1))
         gain = torch.from_numpy(rng.uniform(0.85, 1.15, (3, 1, 1, 1)).astype(np.float32))
@@ -37,6 +43,14 @@ def augment(pixels: Tensor, rng: np.random.Generator) -> Tensor:
     mixed = torch.stack(out)
     noise = torch.randn(mixed.shape[0], 1, *mixed.shape[2:]) * float(rng.uniform(0, 0.05))
     return (mixed + noise).contiguous(memory_format=torch.channels_last_3d)
+
+
+def zoom(clip: Tensor, factor: float) -> Tensor:
+    """Enlarge or shrink the pictures of a clip (3, T, h, w) around their middle; their edge is grey."""
+    height, width = clip.shape[2:]
+    scaled = F.interpolate(clip, scale_factor=factor, mode="bilinear", recompute_scale_factor=False)
+    dy, dx = scaled.shape[2] - height, scaled.shape[3] - width
+    return F.pad(scaled, (-(dx // 2), dx // 2 - dx, -(dy // 2), dy // 2 - dy))
 
 
 def train_extractor(frames: Path, work: Path, steps: int, batch: int = 16, rate: float = 2e-3) -> None:

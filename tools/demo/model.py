@@ -32,6 +32,7 @@ CONFIG = ActFusionConfig(
     decoder_dim=32,
     decoder_kernel=5,
     decoder_dropout=0.1,
+    decoder_values="both",
     scale=0.5,
     time_embedding_dim=128,
     sampling_steps=8,
@@ -43,7 +44,7 @@ _SAVE_EVERY = 250  # steps
 log = logging.getLogger("build_demo")
 
 
-def train(source: SequenceSource, work: Path, steps: int, batch: int = 8, rate: float = 1e-3) -> ActFusion:
+def train(source: SequenceSource, work: Path, steps: int, batch: int = 12, rate: float = 1e-3) -> ActFusion:
     """Train, or pick up where a run was stopped; returns the moving average of the weights, in eval mode."""
     resume, final = work / "model.resume.pt", work / "model.pt"
     torch.manual_seed(0)
@@ -73,8 +74,8 @@ def train(source: SequenceSource, work: Path, steps: int, batch: int = 8, rate: 
         rng = np.random.default_rng([8, step])
         torch.manual_seed(step)
         features, labels, boundary, visible = draw_batch(source, batch, rng)
-        times = torch.randint(CONFIG.diffusion_steps, (batch,))
-        noise = torch.randn(batch, CONFIG.num_classes, features.shape[2])
+        times = torch.randint(CONFIG.diffusion_steps, (len(features),))
+        noise = torch.randn(len(features), CONFIG.num_classes, features.shape[2])
         result = training_losses(model, features, labels, boundary, visible, times, noise, LOSSES, weights)
         optimizer.zero_grad(set_to_none=True)
         result["total"].backward()

@@ -17,20 +17,23 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from actfusion_stream.engine.timeline import label_runs
-from actfusion_stream.kitchen.drawing import Kitchen
 from actfusion_stream.kitchen.script import CLASS_NAMES, write_script
 from actfusion_stream.models.losses import soft_boundary
 from actfusion_stream.models.masking import MaskConfig, draw_mask
 
-from .videos import SPEC, frame_labels, video_seconds
+from ..training.streaming import draw_observed, draw_total
+from .videos import SECONDS, SPEC, UNEVEN, frame_labels
 
 MASKS = MaskConfig(
     kinds=("none", "anticipative", "anticipative", "random", "boundary", "relation"),
     observed_ratios=(0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7),
-    patches=(1, 6),
+    patches=(1, 12),
     relation_classes=1,
 )
-BOUNDARY_SIGMA = 1.5  # feature steps
+BOUNDARY_SIGMA = 2.0  # feature steps
+STREAMING = 0.6  # share of the batches
+MOST_STEPS = 3600  # of a batch: fewer videos where they are long
+_CANDIDATES = 4  # segments of which the one nearest in length is borrowed
 SCRIPT_SEEDS = range(1000, 10_000)  # written, never rendered
 BACKGROUND = CLASS_NAMES.index("background")
 
@@ -47,7 +50,7 @@ def load_videos(work: Path, seeds: list[int]) -> list[Video]:
     videos = []
     for seed in seeds:
         features = np.load(work / "features" / f"{seed}.npy")
-        labels = frame_labels(Kitchen(seed, video_seconds(seed)))[:: SPEC.stride]
+        labels = frame_labels(seed)[:: SPEC.stride]
         videos.append(Video(features, labels[: features.shape[1]]))
     return videos
 
@@ -78,7 +81,8 @@ class SequenceSource:
             video = self.videos[int(rng.integers(len(self.videos)))]
             index = np.arange(length) * video.features.shape[1] // length
             return Video(video.features[:, index], video.labels[index])
-        script = write_script(int(rng.choice(SCRIPT_SEEDS)), length * self.period)
+        uneven = float(rng.uniform(0, UNEVEN)) if rng.random() < 0.5 else 0.0
+        script = write_script(int(rng.choice(SCRIPT_SEEDS)), length * self.period, uneven)
         parts, labels = [], []
         first = 0
         for step in script:
@@ -86,7 +90,8 @@ class SequenceSource:
             if end > first:
                 label = CLASS_NAMES.index(step.label)
                 choices = self._bank[label]
-                source = choices[int(rng.integers(len(choices)))]
+                found = [choices[int(i)] for i in rng.integers(len(choices), size=_CANDIDATES)]
+                source = min(found, key=lambda one: abs(np.log(one.shape[1] / (end - first))))
                 parts.append(source[:, np.arange(end - first) * source.shape[1] // (end - first)])
                 labels += [label] * (end - first)
                 first = end
@@ -98,30 +103,29 @@ def draw_batch(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Draw training sequences of one length.
 
-    Half of the batches are whole videos under the five masks. The other half are what a stream has: a prefix
-    of a video whose length nobody knows, and a future that may reach beyond the end, where all that is left
-    is idleness.
+    Some batches are whole videos under the five masks. The others are what a stream has: a prefix of a video
+    whose length nobody knows, and a future that may reach beyond the end, where all that is left is idleness.
 
     Args:
         source: where sequences come from.
-        size: B.
+        size: B at most; fewer, at least two, where they are long.
         rng: decides everything.
 
     Returns:
         Features (B, C, T) float32, labels (B, T) int64, soft boundaries (B, T) float32 and visible steps
         (B, T) bool.
     """
-    length = int(rng.uniform(65, 115) / source.period)
-    streaming = rng.random() < 0.5
-    window = int(rng.uniform(0.08, 1.5) * length) if streaming else length
+    shortest, longest = np.log(SECONDS)
+    length = int(np.exp(rng.uniform(shortest, longest)) / source.period)
+    streaming = rng.random() < STREAMING
+    window = draw_total(length, rng) if streaming else length
+    size = max(2, min(size, MOST_STEPS // window))
     features, labels, boundaries, visible = [], [], [], []
     for _ in range(size):
         video = source.draw(length, rng)
         boundary = soft_boundary(video.labels, BOUNDARY_SIGMA)
         if streaming:
-            longest = min(window, length)
-            observed = max(1, int(rng.uniform(0.35, 1.0) * longest))
-            seen = np.arange(window) < observed
+            seen = np.arange(window) < draw_observed(window, length, rng)
             pad = max(window - length, 0)
             video = Video(
                 np.pad(video.features[:, :window], ((0, 0), (0, pad))),

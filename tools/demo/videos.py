@@ -17,14 +17,24 @@ from actfusion_stream.extractors.pictures import prepare
 from actfusion_stream.extractors.spec import ExtractorSpec
 from actfusion_stream.files import replacing
 from actfusion_stream.kitchen.drawing import Kitchen
-from actfusion_stream.kitchen.script import CLASS_NAMES
+from actfusion_stream.kitchen.script import CLASS_NAMES, label_at, write_script
 
 SPEC = ExtractorSpec(
-    name="kitchen-i3d-rgb", width=0.25, window=16, rate=15.0, stride=6, short_side=96, crop=(96, 128)
+    name="kitchen-i3d-rgb",
+    width=0.25,
+    window=16,
+    rate=15.0,
+    stride=4,
+    short_side=96,
+    crop=(96, 128),
+    ahead=2,  # of what is done now, the stream is to speak now
 )
 EXTRACTOR_SEEDS = range(0, 90)  # the I3D learns on these
 MODEL_SEEDS = range(90, 130)  # ActFusion also on these, whose features the I3D has not learned by heart
 VALIDATION_SEEDS = range(130, 146)  # settings were chosen on these
+
+SECONDS = (30.0, 300.0)  # lengths of training videos
+UNEVEN = 0.7  # how much the pace changes within every second one
 
 _CLASS_INDEX = {name: i for i, name in enumerate(CLASS_NAMES)}
 
@@ -32,14 +42,25 @@ log = logging.getLogger("build_demo")
 
 
 def video_seconds(seed: int) -> float:
-    """Length of a training video: varied, so that the model cannot count on 90 s."""
-    return float(np.random.default_rng([seed, 9]).uniform(65.0, 115.0))
+    """Length of a training video: as many short ones as long ones, from half a minute to five minutes."""
+    shortest, longest = np.log(SECONDS)
+    return float(np.exp(np.random.default_rng([seed, 9]).uniform(shortest, longest)))
 
 
-def frame_labels(kitchen: Kitchen) -> np.ndarray:
-    """(N,) int64: the class of every frame of the time grid."""
-    count = int(kitchen.seconds * SPEC.rate)
-    return np.array([_CLASS_INDEX[kitchen.label(i / SPEC.rate)] for i in range(count)])
+def _uneven(seed: int) -> float:
+    return UNEVEN if seed % 2 else 0.0
+
+
+def training_kitchen(seed: int) -> Kitchen:
+    """The kitchen of a seed as it is rendered for training: every second cook changes pace on the way."""
+    return Kitchen(seed, video_seconds(seed), uneven=_uneven(seed))
+
+
+def frame_labels(seed: int) -> np.ndarray:
+    """(N,) int64: the class of every frame of the time grid of a training kitchen."""
+    seconds = video_seconds(seed)
+    script = write_script(seed, seconds, _uneven(seed))
+    return np.array([_CLASS_INDEX[label_at(script, i / SPEC.rate)] for i in range(int(seconds * SPEC.rate))])
 
 
 def render(task: tuple[int, Path]) -> int:
@@ -48,7 +69,7 @@ def render(task: tuple[int, Path]) -> int:
     path = folder / f"{seed}.npy"
     if not path.exists():
         cv2.setNumThreads(1)
-        kitchen = Kitchen(seed, video_seconds(seed))
+        kitchen = training_kitchen(seed)
         frames = [
             prepare(kitchen.frame(i / SPEC.rate), SPEC.short_side, SPEC.crop)
             for i in range(int(kitchen.seconds * SPEC.rate))
@@ -69,11 +90,11 @@ def render_all(folder: Path) -> None:
 
 
 class ClipDataset:
-    """Random clips of rendered videos, with the label of their middle frame."""
+    """Random clips of rendered videos, with the label of the frame that a feature's time is."""
 
     def __init__(self, folder: Path, seeds: range) -> None:
         self.videos = [np.load(folder / f"{seed}.npy", mmap_mode="r") for seed in seeds]
-        self.labels = [frame_labels(Kitchen(seed, video_seconds(seed))) for seed in seeds]
+        self.labels = [frame_labels(seed) for seed in seeds]
 
     def clip(self, video: int, center: int) -> np.ndarray:
         """(window, h, w, 3) uint8; beyond the ends the first and the last frame are repeated."""
