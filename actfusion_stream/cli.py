@@ -75,8 +75,9 @@ def _parser() -> argparse.ArgumentParser:
         help="how far to anticipate: a ratio of what was observed (default 0.5), or seconds, e.g. 20s",
     )  # fmt: skip
     parser.add_argument(
-        "--tick", type=number("seconds", example="1 or 0.5"), default=1.0, metavar="S",
-        help="seconds of video between runs of the model (default 1)",
+        "--tick", type=number("seconds", example="1 or 0.5"), metavar="S",
+        help="seconds of video between runs of the model (default: a run as often as features come, at most four "
+        "times a second)",
     )  # fmt: skip
     parser.add_argument(
         "--memory", type=number("seconds", example="1 or 0.5"), default=600.0, metavar="S",

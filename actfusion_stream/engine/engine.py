@@ -9,7 +9,7 @@ import torch
 
 from actfusion_stream.engine.predictor import Predictor
 from actfusion_stream.engine.session import Session
-from actfusion_stream.engine.settings import MEMORY_SECONDS, TICK_SECONDS, Horizon, Settings
+from actfusion_stream.engine.settings import MEMORY_SECONDS, Horizon, Settings
 from actfusion_stream.errors import StreamError
 from actfusion_stream.extractors.extractor import Extractor
 from actfusion_stream.models.actfusion import ActFusion
@@ -106,14 +106,15 @@ class Engine:
         self,
         *,
         horizon: str | float = 0.5,
-        tick: float = TICK_SECONDS,
+        tick: float | None = None,
         memory: float = MEMORY_SECONDS,
     ) -> Session:
         """Begin to watch a source, frame by frame.
 
         Args:
             horizon: how far to anticipate, as a ratio of the observed length (0.5) or in seconds ("20s").
-            tick: seconds of video from one run of the model to the next.
+            tick: seconds of video from one run of the model to the next; None for as often as features come, up
+                to four times a second.
             memory: seconds that the model looks back on; labels of what is older are final.
 
         Raises:

@@ -102,7 +102,7 @@ class Session:
         capacity = max(_LEAST_MEMORY, round(settings.memory / spec.period))
         self._buffer = FeatureBuffer(engine.extractor.feature_dim, capacity, engine.device)
         self._begin(0.0)
-        self._next_tick = math.inf
+        self._next_tick = self._tick = math.inf
         self._intervals: deque[float] = deque(maxlen=_INTERVALS)
         self._held = -math.inf  # up to when the last picture was shown, where `stop` ended that
         self._stopped = self._overflowed = False
@@ -167,7 +167,7 @@ class Session:
             if not self._skips_tick() and self._sees:
                 tick = self._say(frame, extracted - began)
         while frame.time >= self._next_tick - _ROUNDING:  # after a gap, ticks are left out
-            self._next_tick += self._settings.tick
+            self._next_tick += self._tick
         return tick
 
     def stop(self) -> None:
@@ -225,7 +225,8 @@ class Session:
         self._seconds(frame.time)
         if not stats.frames:
             self._begin(frame.time)
-            self._next_tick = frame.time + self._settings.tick
+            first, self._tick = self._settings.schedule(self._clock)
+            self._next_tick = frame.time + first
         elif frame.time <= last:
             raise StreamError(
                 f"{self._name}: time {frame.time:g} s follows {last:g} s; times must rise from frame to frame"

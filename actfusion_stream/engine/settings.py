@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+from actfusion_stream.engine.clock import FeatureClock
 from actfusion_stream.errors import StreamError, number_within
 
 MEMORY_SECONDS = 600.0  # what the model looks back on; older labels are kept as they were last given
-TICK_SECONDS = 1.0
+_LEAST_TICK = 0.25  # seconds: no viewer asks for more than four answers a second, and each costs a run
 _MIN_MEMORY, _MAX_MEMORY = 1.0, 86_400.0
 _MIN_TICK, _MAX_TICK = 0.04, 60.0
+_ROUNDING = 1e-6  # periods
 _MAX_RATIO, _MAX_SECONDS = 10.0, 3600.0
 
 
@@ -55,7 +58,8 @@ class Settings:
 
     Attributes:
         horizon: how far to anticipate.
-        tick: seconds of video from one run of the model to the next.
+        tick: seconds of video from one run of the model to the next; None for as often as features come, up to
+            four times a second, and at the moment they do.
         memory: seconds that the model looks back on; labels of what is older are final.
 
     Raises:
@@ -63,11 +67,20 @@ class Settings:
     """
 
     horizon: Horizon
-    tick: float = TICK_SECONDS
+    tick: float | None = None
     memory: float = MEMORY_SECONDS
 
     def __post_init__(self) -> None:
         memory = f"give seconds from {_MIN_MEMORY:g} to {_MAX_MEMORY:g}, e.g. 600"
         number_within("memory", self.memory, _MIN_MEMORY, _MAX_MEMORY, memory)
         tick = f"give seconds of video from {_MIN_TICK:g} to {_MAX_TICK:g}, e.g. 1"
-        number_within("tick", self.tick, _MIN_TICK, _MAX_TICK, tick)
+        if self.tick is not None:
+            number_within("tick", self.tick, _MIN_TICK, _MAX_TICK, tick)
+
+    def schedule(self, clock: FeatureClock) -> tuple[float, float]:
+        """Seconds from a video's start to its first tick, and from one tick to the next."""
+        if self.tick is not None:
+            return self.tick, self.tick
+        # A feature exists once its window has been seen; a tick just before that would know nothing of it.
+        tick = clock.period * math.ceil(_LEAST_TICK / clock.period - _ROUNDING)
+        return clock.lookahead % tick or tick, tick

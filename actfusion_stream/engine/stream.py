@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from actfusion_stream.engine.engine import Engine
 from actfusion_stream.engine.session import Session
-from actfusion_stream.engine.settings import MEMORY_SECONDS, TICK_SECONDS, Horizon, Settings
+from actfusion_stream.engine.settings import MEMORY_SECONDS, Horizon, Settings
 from actfusion_stream.engine.stats import Stats
 from actfusion_stream.engine.timeline import Gap, Segment, Tick
 from actfusion_stream.errors import StreamError
@@ -197,7 +197,7 @@ def open_stream(
     engine: Engine | None = None,
     checkpoint: str | Path | None = None,
     horizon: str | float = 0.5,
-    tick: float = TICK_SECONDS,
+    tick: float | None = None,
     device: str | None = None,
     extractor: str | ExtractorChoice | None = None,
     force_extractor: bool = False,

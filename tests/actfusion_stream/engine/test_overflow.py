@@ -50,7 +50,7 @@ def test_it_is_named_at_the_first_tick(
     broken: Callable[[Path], Engine], said: str, tiny_checkpoint: Path, tiny_video: Path, tmp_path: Path
 ) -> None:
     with (
-        open_stream(tiny_video, engine=broken(tiny_checkpoint)) as stream,
+        open_stream(tiny_video, engine=broken(tiny_checkpoint), tick=1.0) as stream,
         pytest.raises(StreamError) as error,
     ):
         run(stream, [EventLog(tmp_path / "a.jsonl"), SegmentTable(tmp_path / "a.csv")])

@@ -101,7 +101,7 @@ class LateCamera:
 
 def test_what_is_left_out_is_counted_by_cause(engine: Engine) -> None:
     source = Source(LateCamera([70.0] * 90), max_staleness=100.0)
-    with open_stream(source, engine=engine, max_staleness=100.0) as stream:
+    with open_stream(source, engine=engine, max_staleness=100.0, tick=1.0) as stream:
         assert list(stream) == []
     assert stream.stats.drops["ticks skipped"] == 5
     assert stream.stats.drops["features repeated"] > 0

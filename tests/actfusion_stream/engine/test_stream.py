@@ -286,11 +286,25 @@ def test_streaming_gives_the_features_of_the_whole_video_at_once(moving: Path, t
 
 
 def test_every_frame_comes_with_the_tick_that_it_triggered(tiny_video: Path, tiny_checkpoint: Path) -> None:
-    with open_stream(tiny_video, checkpoint=tiny_checkpoint, device="cpu") as stream:
+    with open_stream(tiny_video, checkpoint=tiny_checkpoint, device="cpu", tick=1.0) as stream:
         steps = list(stream.steps())
     assert [step.frame.index for step in steps] == list(range(90))
     assert [step.frame.index for step in steps if step.tick] == [15, 30, 45, 60, 75]
     assert all(step.tick.seen_until == step.frame.time for step in steps if step.tick)
+
+
+def test_by_itself_a_tick_comes_with_every_feature_up_to_four_times_a_second(
+    tiny_video: Path, tiny_checkpoint: Path
+) -> None:
+    with open_stream(tiny_video, checkpoint=tiny_checkpoint, device="cpu") as stream:
+        lookahead, ticks = stream.about.lookahead, list(stream)
+    assert PERIOD >= 0.25
+    assert [tick.seen_until for tick in ticks[:3]] == pytest.approx(
+        [lookahead + k * PERIOD for k in range(3)]
+    )
+    assert all(b.observed_until > a.observed_until for a, b in pairwise(ticks)), (
+        "each has seen a feature more"
+    )
 
 
 # When the buffer is full
@@ -320,7 +334,9 @@ def test_labels_that_the_buffer_forgot_stay_as_they_were(moving: Path, tiny_chec
 def test_what_the_buffer_holds_is_read_at_its_place_in_the_whole_video(
     moving: Path, tiny_checkpoint: Path
 ) -> None:
-    with open_stream(moving, checkpoint=tiny_checkpoint, horizon="4s", device="cpu", memory=SHORT) as stream:
+    with open_stream(
+        moving, checkpoint=tiny_checkpoint, horizon="4s", device="cpu", memory=SHORT, tick=1.0
+    ) as stream:
         tick = next(tick for tick in stream if tick.seen_until >= 10)
         features, times = stream.features()
     checkpoint = load_checkpoint(tiny_checkpoint)
