@@ -76,12 +76,16 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument(
         "--tick", type=number("seconds", example="1 or 0.5"), metavar="S",
-        help="seconds of video between runs of the model (default: a run as often as features come, at most four "
+        help="seconds of video between runs of the model (default: a run with every feature, up to four "
         "times a second)",
     )  # fmt: skip
     parser.add_argument(
         "--memory", type=number("seconds", example="1 or 0.5"), default=600.0, metavar="S",
         help="seconds that the model looks back on; what is older is final (default 600)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--futures", type=whole_number("how many to draw", 1, 64, example="8"), default=8, metavar="N",
+        help="futures drawn at every tick: what comes next is said with its share of them (default 8)",
     )  # fmt: skip
     parser.add_argument(
         "--output", metavar="FILE.mp4", type=_file, help="annotated video to write, sound kept"
@@ -177,6 +181,7 @@ def _run(options: argparse.Namespace, interrupts: Interrupts, printing: Printing
         extractor=_extractor(options),
         force_extractor=options.force_extractor,
         memory=options.memory,
+        futures=options.futures,
         realtime=options.realtime,
         max_staleness=options.max_staleness,
         outage=options.reconnect,
@@ -200,7 +205,7 @@ def _watch(stream: Stream, sinks: list[Sink], options: argparse.Namespace) -> in
     if stream.engine.warning:
         _complain(f"warning: {stream.engine.warning}")
     on_stdout = options.events == "-"
-    view = open_view(options.display, stream.info, stream.class_names, stream.stats, stream.note, on_stdout)
+    view = open_view(options.display, stream.info, stream.class_names, stream.stats, on_stdout)
     outcome = run(stream, sinks, view)
     for warning in outcome.warnings:
         _complain(f"warning: {warning}")

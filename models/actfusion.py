@@ -12,7 +12,7 @@ conditioning channels, J taps of a dilated kernel.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, cast, get_args
 
@@ -27,6 +27,7 @@ INPUT = -1  # in `conditioning_layers`: the masked input features
 PREDICTION = -2  # in `conditioning_layers`: the encoder's softmaxed prediction
 MAX_DISTANCE = 100  # the attention's position bias does not tell larger distances apart
 MAX_POSITION = 10_000  # steps beyond share the last absolute position
+_AT_ONCE = 1 << 18  # products, 1 MB: of more than that, a dilated attention goes tap by tap
 
 MaskToken = Literal["learned", "zero"]
 MaskAt = Literal["encoder", "decoder"]
@@ -235,10 +236,12 @@ class ActFusion(nn.Module):
         sampling_steps: int | None = None,
         eta: float | None = None,
         lengths: Tensor | None = None,
+        samples: int | None = None,
     ) -> Tensor:
         """Segment the visible steps and anticipate the others, by DDIM from noise.
 
-        What depends neither on the noisy labels nor on the diffusion step is computed once, before the loop.
+        What depends neither on the noisy labels nor on the diffusion step is computed once, before the loop,
+        and for all samples of one video: they are a batch of the decoder alone.
 
         Args:
             features: (B, C, T) float; invisible steps may hold anything.
@@ -250,21 +253,27 @@ class ActFusion(nn.Module):
             sampling_steps: DDIM steps; None takes the configuration's.
             eta: fresh noise of DDIM; None takes the configuration's.
             lengths: (B,) int, as for `encode`.
+            samples: so many of one video, each from noise of its own, in the place of B videos: B is 1 for
+                features, visible and lengths, and `samples` for the noise and what is returned. None for one
+                sample of each video.
 
         Returns:
             (B, K, T) probabilities.
 
         Raises:
-            ValueError: the model is in training mode (dropout would spoil the labels), or a shape is wrong.
+            ValueError: the model is in training mode (dropout would spoil the labels), a shape is wrong, or
+                several samples are asked for of several videos.
         """
         if self.training:
             raise ValueError(
                 "sample() on a model in training mode, where dropout is on; call model.eval() first"
             )
+        if samples is not None and len(features) != 1:
+            raise ValueError(f"samples is {samples}, of {len(features)} videos; give one video at a time")
         eta = self.config.eta if eta is None else eta
         sampling_steps = self.config.sampling_steps if sampling_steps is None else sampling_steps
         times = ddim_times(self.config.diffusion_steps, sampling_steps)
-        shape = (features.shape[0], self.config.num_classes, features.shape[2])
+        shape = (len(features) if samples is None else samples, self.config.num_classes, features.shape[2])
         draw = _noise_source(noise, features)
 
         with full_float32(features.device):
@@ -526,8 +535,22 @@ class DilatedLayer(nn.Module):
         dropped = self.dropout(x)  # (B, D, T)
         if prepared.valid is not None:
             dropped = dropped * prepared.valid  # beyond its end, a video is as empty as beyond T
-        mixed = self.conv(dropped) + self.attention(dropped, prepared)
+        mixed = self._convolve(dropped) + self.attention(dropped, prepared)
         return x + cast(Tensor, self.feed_forward(self._normalise(mixed, prepared.valid)))
+
+    def _convolve(self, x: Tensor) -> Tensor:
+        """The dilated convolution; where several samples of a video are drawn on the CPU, tap by tap.
+
+        Torch pads, and computes what lies outside, too: at (8, 32, 300) with 5 taps, 0.32 against 0.20 ms.
+        """
+        if len(x) == 1 or x.device.type != "cpu" or torch.is_grad_enabled():
+            return cast(Tensor, self.conv(x))
+        taps = self.conv.weight.permute(2, 0, 1)[:, None].expand(-1, len(x), -1, -1)  # (J, B, D, D)
+        out = torch.baddbmm(cast(Tensor, self.conv.bias)[:, None], taps[self.kernel // 2], x)  # (B, D, T)
+        for j, here, there in _shifts(x.shape[2], self.kernel, self.dilation):
+            if j != self.kernel // 2:
+                out[:, :, here].baddbmm_(taps[j], x[:, :, there])
+        return out
 
     def _normalise(self, x: Tensor, valid: Tensor | None) -> Tensor:
         """Instance norm over the steps of each video."""
@@ -592,11 +615,28 @@ class TapMix(torch.autograd.Function):
 
 
 def _dot(x: Tensor, y: Tensor, kernel: int, dilation: int) -> Tensor:
-    return (x[:, :, None] * _taps(y, kernel, dilation)).sum(dim=1)
+    if _at_once(x, kernel):
+        return (x[:, :, None] * _taps(y, kernel, dilation)).sum(dim=1)
+    out = x.new_zeros(len(x), kernel, x.shape[2], dtype=torch.result_type(x, y))
+    for j, here, there in _shifts(x.shape[2], kernel, dilation):
+        out[:, j, here] = (x[:, :, here] * y[:, :, there]).sum(dim=1)
+    return out
 
 
 def _mix(weights: Tensor, x: Tensor, dilation: int) -> Tensor:
-    return (weights[:, None] * _taps(x, weights.shape[1], dilation)).sum(dim=2)
+    kernel = weights.shape[1]
+    if _at_once(x, kernel):
+        return (weights[:, None] * _taps(x, kernel, dilation)).sum(dim=2)
+    out = weights[:, kernel // 2, None] * x  # the centre tap, which is always inside
+    for j, here, there in _shifts(x.shape[2], kernel, dilation):
+        if j != kernel // 2:
+            out[:, :, here].addcmul_(weights[:, j, None, here], x[:, :, there])
+    return out
+
+
+def _at_once(x: Tensor, kernel: int) -> bool:
+    """Whether the products with all taps fit the cache of a core; a GPU would rather start few operations."""
+    return x.device.type != "cpu" or x.numel() * kernel <= _AT_ONCE
 
 
 def _taps(x: Tensor, kernel: int, dilation: int) -> Tensor:
@@ -609,13 +649,21 @@ def _taps(x: Tensor, kernel: int, dilation: int) -> Tensor:
 
 
 def _scatter(weights: Tensor, x: Tensor, dilation: int) -> Tensor:
-    length, kernel = x.shape[2], weights.shape[1]
+    kernel = weights.shape[1]
     out = weights[:, kernel // 2, None] * x  # the centre tap, which is always inside
+    for j, here, there in _shifts(x.shape[2], kernel, dilation):
+        if j != kernel // 2:
+            out[:, :, there].addcmul_(weights[:, j, None, here], x[:, :, here])
+    return out
+
+
+def _shifts(length: int, kernel: int, dilation: int) -> Iterator[tuple[int, slice, slice]]:
+    """Each tap j that lies inside for some position, those positions t, and what they see, t + offset[j]."""
     for j in range(kernel):
         offset = (j - kernel // 2) * dilation
-        if offset == 0 or abs(offset) >= length:
-            continue
-        here = slice(max(0, -offset), min(length, length - offset))
-        there = slice(max(0, offset), min(length, length + offset))
-        out[:, :, there].addcmul_(weights[:, j, None, here], x[:, :, here])
-    return out
+        if abs(offset) < length:
+            yield (
+                j,
+                slice(max(0, -offset), length - max(0, offset)),
+                slice(max(0, offset), length + min(0, offset)),
+            )

@@ -48,8 +48,6 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
         extractor_spec=replace(TINY_SPEC, fingerprint=fingerprint(state)),
         extractor_state=state,
         median=3,
-        note="random weights: what is said means nothing",
-        home="drawn for a test",
         training={"epochs": 0},
     ).save(path)
     return path

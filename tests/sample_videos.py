@@ -31,7 +31,6 @@ def make_video(
     size: tuple[int, int] = (64, 48),
     sound: str | None = None,
     rotation: int = 0,
-    comment: str = "",
     muxing: dict[str, str] | None = None,
     coding: dict[str, str] | None = None,
     pixels: str = "yuv420p",
@@ -40,7 +39,6 @@ def make_video(
     """Encode one flat grey frame at each of `times` (thousandths of a second), with a beep from `BEEP` on."""
     width, height = size
     with av.open(str(path), "w", options=muxing or {}) as container:
-        container.metadata["comment"] = comment
         video = container.add_stream("libx264", rate=10, options=coding or {})
         video.width, video.height, video.pix_fmt = width, height, pixels
         video.codec_context.time_base = Fraction(1, CLOCK)

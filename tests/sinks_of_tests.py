@@ -9,7 +9,7 @@ from actfusion_stream.sources.frames import SourceInfo
 
 
 def beginning(source: SourceInfo, class_names: tuple[str, ...] = ("cut", "mix")) -> StreamInfo:
-    return StreamInfo(source, class_names, note="", lookahead=0.5, stats=Stats())
+    return StreamInfo(source, class_names, lookahead=0.5, stats=Stats())
 
 
 def end(*, interrupted: bool = False, frames: int = 300) -> Summary:
@@ -18,10 +18,10 @@ def end(*, interrupted: bool = False, frames: int = 300) -> Summary:
         checkpoint="bundled",
         interrupted=interrupted,
         warning=None,
-        note="",
         frames=frames,
         features=75,
         ticks=3,
+        unfamiliar=0,
         dropped=0,
         drops={},
         gaps=0,

@@ -15,24 +15,36 @@ import argparse
 import logging
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from actfusion_stream.arguments import OneLineParser, whole_number
 from actfusion_stream.extractors.extractor import Extractor
-from actfusion_stream.kitchen.drawing import KITCHEN_MARK
 from actfusion_stream.kitchen.script import CLASS_NAMES
 from actfusion_stream.models.actfusion import ActFusion
 from actfusion_stream.weights.checkpoint import Checkpoint, bundled_checkpoint
+from actfusion_stream.weights.familiarity import Familiarity, steps_of
 
+from .data.features import ArrayFeatures
 from .demo.extractor import extract_all, train_extractor
 from .demo.model import train
 from .demo.sequences import SCRIPT_SEEDS, SequenceSource, load_videos
 from .demo.videos import EXTRACTOR_SEEDS, MODEL_SEEDS, SPEC, VALIDATION_SEEDS, render_all
+from .training.familiarity import learn_familiarity
 
 MEDIAN = 3  # feature steps
-NOTE = "demo model: it knows only its own drawn kitchen, what it says here means nothing"
 
 log = logging.getLogger("build_demo")
+
+
+def familiarity_of(work: Path) -> Familiarity | None:
+    """What the features of training look like; the validation seeds say how far from that is familiar."""
+
+    def features(*seeds: int) -> list[ArrayFeatures]:
+        return [ArrayFeatures(np.load(work / "features" / f"{seed}.npy")) for seed in seeds]
+
+    training, judges = features(*EXTRACTOR_SEEDS, *MODEL_SEEDS), features(*VALIDATION_SEEDS)
+    return learn_familiarity(training, judges, 1, steps_of(SPEC.period))
 
 
 def save_checkpoint(work: Path, model: ActFusion, path: Path, steps: dict[str, int]) -> None:
@@ -45,8 +57,7 @@ def save_checkpoint(work: Path, model: ActFusion, path: Path, steps: dict[str, i
         extractor_spec=Extractor(SPEC, extractor_state).spec,
         extractor_state=extractor_state,
         median=MEDIAN,
-        note=NOTE,
-        home=KITCHEN_MARK,
+        familiarity=familiarity_of(work),
         training={
             "command": "python -m tools.build_demo",
             "extractor_seeds": [EXTRACTOR_SEEDS.start, EXTRACTOR_SEEDS.stop],

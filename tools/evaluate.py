@@ -16,13 +16,15 @@ from rich.console import Console
 
 from actfusion_stream.arguments import MOST_SEED, OneLineParser, number, whole_number
 from actfusion_stream.engine.engine import choose_device
+from actfusion_stream.engine.settings import FUTURES, MOST_FUTURES
 from actfusion_stream.errors import StreamError
 from actfusion_stream.files import replacing
 
 from .data.dataset import LABELS, Dataset
 from .evaluation.checkpoint import evaluate_checkpoint
 from .evaluation.dataset import score_predictions, show
-from .evaluation.kitchen import evaluate_kitchen
+from .evaluation.kitchen import SECONDS, evaluate_kitchen, rows_of
+from .evaluation.unfamiliar import evaluate_unfamiliar
 from .training.device import failures_said
 
 
@@ -33,8 +35,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--tick",
         type=number("seconds", 0, 3600, above=True),
-        default=1.0,
-        help="seconds from one run of the model to the next",
+        help="seconds from one run of the model to the next; default: as the stream has it, on a dataset 1",
+    )
+    parser.add_argument(
+        "--futures",
+        type=whole_number("how many", 2, MOST_FUTURES),
+        metavar="N",
+        help="score N futures of each video by the stochastic protocol, too (25 in the field), and those of "
+        f"each tick by their calibration; default: no protocol, and {FUTURES} a tick, on a dataset 1",
     )
     data = parser.add_argument_group("on a dataset")
     data.add_argument("--data", type=Path, help="in the MS-TCN layout")
@@ -75,7 +83,32 @@ def main(arguments: list[str] | None = None) -> int:
     )
     kitchen.add_argument("--videos", type=whole_number("how many", 1, 100_000), default=24)
     kitchen.add_argument(
+        "--seconds",
+        type=number("seconds", 4, 3600),
+        nargs="+",
+        default=[SECONDS],
+        help=f"lengths, each a row of the table; default: {SECONDS:g}",
+    )
+    kitchen.add_argument(
+        "--filmed",
+        action="store_true",
+        help=f"score kitchens of {SECONDS:g} s at other rates, worse, zoomed, dark, mirrored, with bars",
+    )
+    kitchen.add_argument(
+        "--uneven",
+        type=number("a factor's log", 0, 2),
+        default=0.0,
+        help=f"score kitchens of {SECONDS:g} s whose pace changes so much on the way, too, e.g. 0.7",
+    )
+    kitchen.add_argument(
         "--work", type=Path, default=Path("runs/evaluate"), help="where rendered videos are kept"
+    )
+    kitchen.add_argument(
+        "--unfamiliar",
+        type=Path,
+        nargs="+",
+        metavar="CLIP",
+        help="score nothing but how well these videos of something else are told from those kitchens",
     )
     options = parser.parse_args(arguments)
     if options.predictions and not options.data:
@@ -85,7 +118,15 @@ def main(arguments: list[str] | None = None) -> int:
         figures: object
         if options.data is None:
             seeds = range(options.first_seed, options.first_seed + options.videos)
-            figures = evaluate_kitchen(options.checkpoint, seeds, options.tick, options.work, console)
+            rows = rows_of(options.seconds, options.filmed, options.uneven)
+            if options.unfamiliar:
+                figures = evaluate_unfamiliar(
+                    options.checkpoint, rows, seeds, options.unfamiliar, options.tick, options.work, console
+                )
+            else:
+                figures = evaluate_kitchen(
+                    options.checkpoint, rows, seeds, options.tick, options.futures, options.work, console
+                )
         else:
             if options.predictions:
                 results = score_predictions(Dataset(options.data), options.predictions, options.split)
@@ -100,10 +141,11 @@ def main(arguments: list[str] | None = None) -> int:
                         no_length=options.no_length,
                         force_extractor=options.force_extractor,
                         online=options.online,
-                        tick=options.tick,
+                        tick=1.0 if options.tick is None else options.tick,
                         rate=options.rate,
                         sampling_steps=options.sampling_steps,
                         eta=options.eta,
+                        futures=options.futures,
                         seed=options.seed,
                         device=device,
                         console=log,

@@ -12,6 +12,7 @@ list, so its published figures are an upper bound; here the test list chooses no
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from .data.dataset import LABELS
 from .training.device import failures_said
 from .training.presets import PRESETS, add_preset_options, override
 from .training.run import train
-from .training.settings import RATIO, Settings
+from .training.settings import RATIO, SUBJECT, VIDEO, Settings
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -49,6 +50,15 @@ def main(arguments: list[str] | None = None) -> int:
         default=0.1,
         help="share of the training list that picks the best",
     )
+    parser.add_argument(
+        "--held-out-by",
+        type=_held_out_by,
+        default=VIDEO,
+        metavar="WHAT",
+        help=f"what is held out together: {VIDEO!r}, each by itself; {SUBJECT!r}, as videos of 50 Salads, "
+        "Breakfast and GTEA are named; or a regular expression whose groups tell it from the start of a "
+        "name; default: %(default)s",
+    )
     parser.add_argument("--seed", type=whole_number("a number", 0, MOST_SEED), default=0)
     parser.add_argument(
         "--micro-batch",
@@ -70,6 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
         options.no_length,
         options.held_out,
         options.seed,
+        options.held_out_by,
     )
     console = Console(stderr=True)
     try:
@@ -94,6 +105,18 @@ def main(arguments: list[str] | None = None) -> int:
         console.print("stopped; the same command goes on from the last saved epoch")
         return 130
     return 0
+
+
+def _held_out_by(text: str) -> str:
+    """For argparse: "video", "subject", or a regular expression with a group."""
+    try:
+        groups = re.compile(text).groups
+    except re.error:
+        groups = 0
+    if text not in (VIDEO, SUBJECT) and groups == 0:
+        advice = rf"give {VIDEO!r}, {SUBJECT!r} or a regular expression with a group, e.g. 'rgb-(\d+)-'"
+        raise argparse.ArgumentTypeError(f"{text!r}: {advice}")
+    return text
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import torch
 
 from actfusion_stream.engine.predictor import Predictor
 from actfusion_stream.engine.session import Session
-from actfusion_stream.engine.settings import MEMORY_SECONDS, Horizon, Settings
+from actfusion_stream.engine.settings import FUTURES, MEMORY_SECONDS, Horizon, Settings
 from actfusion_stream.errors import StreamError
 from actfusion_stream.extractors.extractor import Extractor
 from actfusion_stream.models.actfusion import ActFusion
@@ -31,6 +31,7 @@ class Engine:
         model: features to labels, in eval mode.
         median: feature steps of the filter over each class's probabilities.
         device: where both compute.
+        familiarity: what the features of training looked like; None where the checkpoint does not say.
         warning: what is odd about the extractor that was forced upon the model, None if nothing is.
     """
 
@@ -47,7 +48,7 @@ class Engine:
         self.class_names = checkpoint.class_names
         self.extractor, self.model, self.median = extractor, model, checkpoint.median
         self.device, self.warning = device, warning
-        self._note, self._home = checkpoint.note, checkpoint.home
+        self.familiarity = checkpoint.familiarity
         global _process
         _process = _process or os.getpid()
 
@@ -94,28 +95,22 @@ class Engine:
         """Seconds of video that a feature needs after its own time: so the past trails."""
         return self.extractor.spec.lookahead
 
-    def note(self, comment: str = "") -> str:
-        """A warning to show beside what the model says of a video, "" if none is needed.
-
-        Args:
-            comment: the video's comment tag, by which the bundled model knows what it was made for.
-        """
-        return "" if self._home and comment == self._home else self._note
-
     def session(
         self,
         *,
         horizon: str | float = 0.5,
         tick: float | None = None,
         memory: float = MEMORY_SECONDS,
+        futures: int = FUTURES,
     ) -> Session:
         """Begin to watch a source, frame by frame.
 
         Args:
             horizon: how far to anticipate, as a ratio of the observed length (0.5) or in seconds ("20s").
-            tick: seconds of video from one run of the model to the next; None for as often as features come, up
-                to four times a second.
+            tick: seconds of video from one run of the model to the next; None for as often as
+                features come, up to four times a second.
             memory: seconds that the model looks back on; labels of what is older are final.
+            futures: how many are drawn at every tick, from 1 to 64; probabilities are shares of them.
 
         Raises:
             StreamError: a setting makes no sense.
@@ -124,7 +119,7 @@ class Engine:
             >>> session = engine.session(horizon="20s")
             >>> tick = session.push(np.zeros((240, 320, 3), np.uint8), 0.0)
         """
-        return Session(self, Settings(Horizon.parse(horizon), tick, memory))
+        return Session(self, Settings(Horizon.parse(horizon), tick, memory, futures))
 
     def check_process(self) -> None:
         """Make sure that this process can compute.
@@ -134,9 +129,13 @@ class Engine:
         """
         _check_process(self.device)
 
-    def predictor(self) -> Predictor:
-        """The model with the noise of one new stream."""
-        return Predictor(self.model, self.median)
+    def predictor(self, futures: int = FUTURES) -> Predictor:
+        """The model with the noise of one new stream.
+
+        Args:
+            futures: how many are drawn at every tick.
+        """
+        return Predictor(self.model, self.median, futures)
 
 
 def _check_process(device: torch.device) -> None:

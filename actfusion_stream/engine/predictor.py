@@ -1,7 +1,8 @@
 """The model at a tick: observed features and a masked future in, labels with confidence out.
 
-Noise belongs to the time step, not to the tick: it is drawn by absolute feature index and diffusion step, so
-the same past is denoised from the same noise at every tick, and its labels do not flicker.
+The future is drawn several times, as samples of one distribution. Noise belongs to the time step, not to the
+tick: it is drawn by sample, diffusion step and absolute feature index, so the same past is denoised from the
+same noise at every tick, and its labels do not flicker.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 from torch import Tensor
 
+from actfusion_stream.engine.futures import medoid
 from actfusion_stream.models.actfusion import ActFusion
 
 _NOISE_BLOCK = 64  # feature indices per seeded draw: one generator a feature would cost more than the model
@@ -34,36 +36,43 @@ class NotFinite(ArithmeticError):
 
 @dataclass(frozen=True)
 class Prediction:
-    """Labels of consecutive feature steps.
+    """Labels of consecutive feature steps, N = N_O observed and N_A to come.
 
     Attributes:
-        labels: (N,) int64.
-        confidences: (N,) float32, probability of that label.
+        labels: (N,) int64; of what is to come, those of the likeliest sample.
+        confidences: (N,) float32, probability of that label, the mean over the samples.
+        samples: (S, N_A) int64, what is to come as each sample has it.
+        likeliest: which of them `labels` has.
+        future: (K, N_A) float32, probability of every class, the mean over the samples.
     """
 
     labels: NDArray[np.int64]
     confidences: NDArray[np.float32]
+    samples: NDArray[np.int64]
+    likeliest: int
+    future: NDArray[np.float32]
 
 
 class KeyedNoise:
-    """Standard normal noise that depends on nothing but seed, diffusion step and absolute feature index.
+    """Standard normal noise that depends on nothing but seed, sample, diffusion step and feature index.
 
     Args:
         num_classes: K.
         steps: diffusion steps that draw noise.
+        samples: S; how many there are changes nothing in any of them.
         seed: of all of it.
     """
 
-    def __init__(self, num_classes: int, steps: int, seed: int = 0) -> None:
-        self.num_classes, self.steps, self.seed = num_classes, steps, seed
-        self._blocks: dict[int, NDArray[np.float32]] = {}  # each (steps, K, _NOISE_BLOCK)
+    def __init__(self, num_classes: int, steps: int, samples: int = 1, seed: int = 0) -> None:
+        self.num_classes, self.steps, self.samples, self.seed = num_classes, steps, samples, seed
+        self._blocks: dict[int, NDArray[np.float32]] = {}  # each (steps, S, K, _NOISE_BLOCK)
 
     def __call__(self, first: int, count: int) -> NDArray[np.float32]:
-        """(steps, K, count) float32 for the features from `first` on."""
+        """(steps, S, K, count) float32 for the features from absolute index `first` on."""
         blocks = range(first // _NOISE_BLOCK, (first + count - 1) // _NOISE_BLOCK + 1)
-        noise = np.concatenate([self._block(block) for block in blocks], axis=2)
+        noise = np.concatenate([self._block(block) for block in blocks], axis=3)
         offset = first - blocks[0] * _NOISE_BLOCK
-        return noise[:, :, offset : offset + count]
+        return noise[..., offset : offset + count]
 
     def forget_before(self, first: int) -> None:
         """Drop what no feature from `first` on needs; it would come out the same if drawn again."""
@@ -72,9 +81,12 @@ class KeyedNoise:
 
     def _block(self, block: int) -> NDArray[np.float32]:
         if block not in self._blocks:
-            shape = (self.num_classes, _NOISE_BLOCK)
-            generators = (np.random.default_rng([self.seed, step, block]) for step in range(self.steps))
-            self._blocks[block] = np.stack([rng.standard_normal(shape, np.float32) for rng in generators])
+            shape = (self.steps, self.samples, self.num_classes, _NOISE_BLOCK)
+            noise = np.empty(shape, np.float32)
+            for step, sample in np.ndindex(shape[:2]):
+                key = [self.seed, step, block, sample]
+                np.random.default_rng(key).standard_normal(dtype=np.float32, out=noise[step, sample])
+            self._blocks[block] = noise
         return self._blocks[block]
 
 
@@ -84,12 +96,14 @@ class Predictor:
     Args:
         model: in eval mode.
         median: steps of the median filter over each class's probabilities.
+        samples: how many futures S to draw.
     """
 
-    def __init__(self, model: ActFusion, median: int = 1) -> None:
+    def __init__(self, model: ActFusion, median: int = 1, samples: int = 1) -> None:
         self.model, self.median = model, median
         config = model.config
-        self._noise = KeyedNoise(config.num_classes, config.sampling_steps if config.eta > 0 else 1)
+        steps = config.sampling_steps if config.eta > 0 else 1
+        self._noise = KeyedNoise(config.num_classes, steps, samples)
         self._device = model.mask_token.device
 
     def __call__(
@@ -120,16 +134,17 @@ class Predictor:
         if seen is not None and not seen.all():
             visible[0, :count] = torch.from_numpy(seen)
         self._noise.forget_before(first)
-        noise = torch.from_numpy(self._noise(first, count + future)).to(self._device)  # (S, K, T)
-        probabilities = self.model.sample(features, visible, noise[:, None])[0]  # (K, T)
+        noise = torch.from_numpy(self._noise(first, count + future)).to(self._device)  # (steps, S, K, T)
+        samples = noise.shape[1]
+        probabilities = self.model.sample(features, visible, noise, samples=samples)  # (S, K, T)
         # A probability may be finite though a feature is not. One transfer for both, as each one waits.
         sound = features[0].isfinite().all(dim=0).to(probabilities)  # (T,)
-        found = torch.cat([probabilities, sound[None]]).cpu().numpy()  # (K + 1, T)
+        found = torch.cat([probabilities.flatten(0, 1), sound[None]]).cpu().numpy()  # (S K + 1, T)
         if not np.isfinite(found).all() or not found[-1].all():
             features_fail = not found[-1].all()
             fails = found[-1] == 0 if features_fail else ~np.isfinite(found).all(axis=0)
             raise NotFinite(features_fail, first + int(fails.argmax()))
-        return decide(found[:-1], self.median)
+        return decide(found[:-1].reshape(samples, -1, count + future), self.median, count)
 
 
 def smooth(probabilities: NDArray[np.float32], median: int) -> NDArray[np.float32]:
@@ -138,22 +153,32 @@ def smooth(probabilities: NDArray[np.float32], median: int) -> NDArray[np.float3
     Source: the testing of the authors' release, and of DiffAct before it; alike for a stream and for scoring.
 
     Args:
-        probabilities: (K, T) float32.
+        probabilities: (..., K, T) float32.
         median: steps; of an even number, one more lies before a step than after it. 1 for none.
 
     Returns:
-        (K, T) float32.
+        (..., K, T) float32.
     """
-    return median_filter(probabilities, (1, median), mode="reflect") if median > 1 else probabilities
+    size = (*[1] * (probabilities.ndim - 1), median)
+    return median_filter(probabilities, size, mode="reflect") if median > 1 else probabilities
 
 
-def decide(probabilities: NDArray[np.float32], median: int) -> Prediction:
-    """Smooth the probabilities and take the most probable class.
+def decide(probabilities: NDArray[np.float32], median: int, observed: int) -> Prediction:
+    """What several samples, each smoothed, say together.
+
+    The past is what they hold on average: there is one truth, of which each sample errs in places of its own,
+    and an average changes less from tick to tick than one draw does. The future is one of the samples, as an
+    average of futures that differ is none of them: where actions swap places it would repeat one, or skip it.
 
     Args:
-        probabilities: (K, T) float32.
+        probabilities: (S, K, N_O + N_A) float32.
         median: as for `smooth`.
+        observed: steps N_O.
     """
     smoothed = smooth(probabilities, median)
-    labels = smoothed.argmax(axis=0)
-    return Prediction(labels, np.take_along_axis(smoothed, labels[None], axis=0)[0])
+    mean = smoothed.mean(axis=0)  # (K, N)
+    samples = smoothed[:, :, observed:].argmax(axis=1)  # (S, N_A)
+    likeliest = medoid(samples)
+    labels = np.concatenate([mean[:, :observed].argmax(axis=0), samples[likeliest]])
+    confidences = np.take_along_axis(mean, labels[None], axis=0)[0]
+    return Prediction(labels, confidences, samples, likeliest, mean[:, observed:])

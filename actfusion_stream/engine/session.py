@@ -22,17 +22,20 @@ from numpy.typing import NDArray
 
 from actfusion_stream.engine.buffer import FeatureBuffer
 from actfusion_stream.engine.clock import FeatureClock
+from actfusion_stream.engine.familiarity import strangeness_of
+from actfusion_stream.engine.futures import candidates, futures
 from actfusion_stream.engine.predictor import NotFinite, Prediction, Predictor
 from actfusion_stream.engine.settings import Settings
 from actfusion_stream.engine.shedding import Pace
 from actfusion_stream.engine.stats import FEATURE, FEATURES_REPEATED, PREDICTION, TICKS_SKIPPED, Stats
 from actfusion_stream.engine.time_grid import TimeGrid
-from actfusion_stream.engine.timeline import Gap, Segment, Tick, segments_from_labels
+from actfusion_stream.engine.timeline import Gap, Segment, Tick
 from actfusion_stream.engine.transcript import Transcript
 from actfusion_stream.errors import StreamError, brief, number_within
 from actfusion_stream.extractors.extractor import Extractor
 from actfusion_stream.extractors.feature_stream import Features, FeatureStream
 from actfusion_stream.sources.frames import Frame
+from actfusion_stream.weights.familiarity import Familiarity
 
 _LEAST_MEMORY = 16  # features
 _GAPS = 100  # that are kept to be shown
@@ -48,6 +51,7 @@ class Computes(Protocol):
 
     class_names: tuple[str, ...]
     extractor: Extractor
+    familiarity: Familiarity | None
     device: torch.device
 
     @property
@@ -55,7 +59,7 @@ class Computes(Protocol):
 
     def check_process(self) -> None: ...
 
-    def predictor(self) -> Predictor: ...
+    def predictor(self, futures: int) -> Predictor: ...
 
 
 class Session:
@@ -95,7 +99,7 @@ class Session:
         engine.check_process()
         self._engine, self._name, self._settings = engine, name, settings
         self._spec = spec = engine.extractor.spec
-        self._predict = engine.predictor()
+        self._predict = engine.predictor(settings.futures)
         self._pace = None if max_staleness is None else Pace(max_staleness)
         self._grid = TimeGrid(spec.rate)
         self._features = FeatureStream(engine.extractor)
@@ -338,9 +342,10 @@ class Session:
         past = self._transcript.segments(frame.time)
         observed_until = min(self._clock.edge(self._buffer.end), frame.time)
         ahead = observed_until + self._spec.period * np.arange(future + 1)
-        to_come = segments_from_labels(
-            prediction.labels[seen:], prediction.confidences[seen:], ahead, self.class_names
-        )
+        drawn, likeliest = prediction.samples, prediction.likeliest
+        to_come = futures(drawn, likeliest, prediction.future, ahead, self.class_names)
+        following = candidates(drawn, int(prediction.labels[seen - 1]), ahead, self.class_names)
+        strangeness = strangeness_of(self._buffer, self._engine.familiarity, self._spec.period)
         now = clocks.perf_counter()
         latency = {
             "extract": 1000 * extracting,
@@ -349,9 +354,20 @@ class Session:
         }
         self.stats.ticks += 1
         self.stats.add_latency(PREDICTION, latency["total"])
-        return Tick(
-            frame.time, observed_until, past, to_come, latency, self._transcript.settled, tuple(self.gaps)
+        tick = Tick(
+            frame.time,
+            observed_until,
+            past,
+            to_come.samples[likeliest],
+            latency,
+            self._transcript.settled,
+            tuple(self.gaps),
+            following,
+            to_come,
+            strangeness,
         )
+        self.stats.unfamiliar += tick.unfamiliar
+        return tick
 
     def _update(self, prediction: Prediction) -> None:
         """Replace what was said of the features that the buffer still holds.

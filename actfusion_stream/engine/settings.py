@@ -9,9 +9,11 @@ from actfusion_stream.engine.clock import FeatureClock
 from actfusion_stream.errors import StreamError, number_within
 
 MEMORY_SECONDS = 600.0  # what the model looks back on; older labels are kept as they were last given
+FUTURES = 8  # samples of the future; a probability is a share of them
 _LEAST_TICK = 0.25  # seconds: no viewer asks for more than four answers a second, and each costs a run
 _MIN_MEMORY, _MAX_MEMORY = 1.0, 86_400.0
 _MIN_TICK, _MAX_TICK = 0.04, 60.0
+MOST_FUTURES = 64  # each costs a run of the decoder, and memory
 _ROUNDING = 1e-6  # periods
 _MAX_RATIO, _MAX_SECONDS = 10.0, 3600.0
 
@@ -58,9 +60,10 @@ class Settings:
 
     Attributes:
         horizon: how far to anticipate.
-        tick: seconds of video from one run of the model to the next; None for as often as features come, up to
-            four times a second, and at the moment they do.
+        tick: seconds of video from one run of the model to the next; None for as often as features
+            come, up to four times a second, and at the moment they do.
         memory: seconds that the model looks back on; labels of what is older are final.
+        futures: how many are drawn at every tick.
 
     Raises:
         StreamError: a number makes no sense.
@@ -69,6 +72,7 @@ class Settings:
     horizon: Horizon
     tick: float | None = None
     memory: float = MEMORY_SECONDS
+    futures: int = FUTURES
 
     def __post_init__(self) -> None:
         memory = f"give seconds from {_MIN_MEMORY:g} to {_MAX_MEMORY:g}, e.g. 600"
@@ -76,6 +80,10 @@ class Settings:
         tick = f"give seconds of video from {_MIN_TICK:g} to {_MAX_TICK:g}, e.g. 1"
         if self.tick is not None:
             number_within("tick", self.tick, _MIN_TICK, _MAX_TICK, tick)
+
+        futures = f"give how many to draw, a whole number from 1 to {MOST_FUTURES}, e.g. {FUTURES}"
+        if number_within("futures", self.futures, 1, MOST_FUTURES, futures) % 1:
+            raise StreamError(f"futures {self.futures:g}: {futures}")
 
     def schedule(self, clock: FeatureClock) -> tuple[float, float]:
         """Seconds from a video's start to its first tick, and from one tick to the next."""

@@ -30,6 +30,7 @@ class Stats:
         frames: frames read.
         features: feature vectors of what was seen.
         ticks: model runs.
+        unfamiliar: of these, how many saw what is unlike anything in training.
         drops: what was left out because the stream could not keep up, by cause: frames "queue full" and
             "stale", "ticks skipped", "features repeated"; all 0 for files. Every cause stands in it from the
             start: what is counted later changes no key.
@@ -40,6 +41,7 @@ class Stats:
     frames: int = 0
     features: int = 0
     ticks: int = 0
+    unfamiliar: int = 0
     drops: Counter[str] = field(default_factory=Counter)
     gaps: int = 0
     seen_until: float = 0.0

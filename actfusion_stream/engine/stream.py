@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from actfusion_stream.engine.engine import Engine
 from actfusion_stream.engine.session import Session
-from actfusion_stream.engine.settings import MEMORY_SECONDS, Horizon, Settings
+from actfusion_stream.engine.settings import FUTURES, MEMORY_SECONDS, Horizon, Settings
 from actfusion_stream.engine.stats import Stats
 from actfusion_stream.engine.timeline import Gap, Segment, Tick
 from actfusion_stream.errors import StreamError
@@ -52,7 +52,6 @@ class StreamInfo:
     Attributes:
         source: what is known of the source.
         class_names: the classes of the checkpoint, in order.
-        note: a warning to show beside what the model says, "" if none is needed.
         lookahead: seconds by which the past trails the newest frame.
         stats: counters and latencies, which go on counting.
         stopped: tells whether somebody has called `Stream.stop`, and nobody is to be waited for any longer.
@@ -60,7 +59,6 @@ class StreamInfo:
 
     source: SourceInfo
     class_names: tuple[str, ...]
-    note: str
     lookahead: float
     stats: Stats
     stopped: Callable[[], bool] = lambda: False
@@ -79,10 +77,9 @@ class Stream:
 
     def __init__(self, source: Source, engine: Engine, session: Session) -> None:
         self.engine, self._source, self._session = engine, source, session
-        note = engine.note(source.info.comment)
         self.stopped = False
         self.about = StreamInfo(
-            source.info, engine.class_names, note, engine.lookahead, session.stats, lambda: self.stopped
+            source.info, engine.class_names, engine.lookahead, session.stats, lambda: self.stopped
         )
         self._closed = False
 
@@ -95,11 +92,6 @@ class Stream:
     def class_names(self) -> tuple[str, ...]:
         """The classes of the checkpoint, in order."""
         return self.about.class_names
-
-    @property
-    def note(self) -> str:
-        """A warning to show beside what the model says, "" if none is needed."""
-        return self.about.note
 
     @property
     def lookahead(self) -> float:
@@ -202,6 +194,7 @@ def open_stream(
     extractor: str | ExtractorChoice | None = None,
     force_extractor: bool = False,
     memory: float = MEMORY_SECONDS,
+    futures: int = FUTURES,
     realtime: bool = False,
     max_staleness: float = MAX_STALENESS,
     outage: float | None = None,
@@ -214,7 +207,7 @@ def open_stream(
         engine: weights that have been loaded, for several streams; then `checkpoint`, `device`, `extractor`
             and `force_extractor` are not asked for.
         checkpoint, device, extractor, force_extractor: as for `Engine.load`.
-        horizon, tick, memory: as for `Engine.session`.
+        horizon, tick, memory, futures: as for `Engine.session`.
         realtime, max_staleness, outage, rate: see `open_source`.
 
     Returns:
@@ -234,7 +227,7 @@ def open_stream(
             raise StreamError(
                 "engine: it has its checkpoint, device and extractor; give them to Engine.load instead"
             )
-        settings = Settings(Horizon.parse(horizon), tick, memory)
+        settings = Settings(Horizon.parse(horizon), tick, memory, futures)
         if engine is None:
             engine = Engine.load(
                 checkpoint, device=device, extractor=extractor, force_extractor=force_extractor

@@ -17,8 +17,8 @@ class Summary:
         source, checkpoint: how they are called.
         interrupted: the source was not read to its end: it failed, or somebody stopped the stream.
         warning: what was wrong with the source, None if nothing was.
-        note: a warning on what the model says, "" if none is needed.
-        frames, features, ticks, dropped, drops, gaps, seen_until: see `Stats`; of `drops` what is not 0.
+        frames, features, ticks, unfamiliar, dropped, drops, gaps, seen_until: see `Stats`; of `drops` what is
+            not 0.
         lookahead: seconds by which the past trails the newest frame.
         elapsed: seconds of wall clock.
         speed: seconds of source a second.
@@ -30,10 +30,10 @@ class Summary:
     checkpoint: str
     interrupted: bool
     warning: str | None
-    note: str
     frames: int
     features: int
     ticks: int
+    unfamiliar: int
     dropped: int
     drops: dict[str, int]
     gaps: int
@@ -59,10 +59,10 @@ class Summary:
             checkpoint=stream.engine.checkpoint,
             interrupted=stream.stopped or failure is not None,
             warning=failure or stream.warning,
-            note=stream.note,
             frames=stats.frames,
             features=stats.features,
             ticks=stats.ticks,
+            unfamiliar=stats.unfamiliar,
             dropped=stats.dropped,
             drops={cause: count for cause, count in stats.drops.items() if count},
             gaps=stats.gaps,

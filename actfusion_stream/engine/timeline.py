@@ -6,6 +6,7 @@ as 0:00. A *segment* is half-open, [start, end).
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+_IMPROBABLE = 0.05  # of a class in one second; what is less is not written
 _NOTHING = 1e-6  # seconds between an edge and a gap: what rounding leaves is no segment
 
 
@@ -86,6 +88,13 @@ class Futures:
     likeliest: int
     probabilities: NDArray[np.float32]
 
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Futures)
+            and (self.samples, self.likeliest) == (other.samples, other.likeliest)
+            and np.array_equal(self.probabilities, other.probabilities)
+        )
+
 
 @dataclass(frozen=True)
 class Tick:
@@ -136,6 +145,19 @@ class Tick:
         continues = bool(self.future) and self.future[0].label == self.current.label
         return self.future[1:] if continues else self.future
 
+    def at(self, time: float) -> Segment:
+        """What is said of a time: the present is anticipated, for what one sees is newer than any feature.
+
+        Args:
+            time: seconds of the source.
+
+        Returns:
+            The segment that holds `time`: of the future from `observed_until` on, of the past before. In a
+            gap the one before it; before all segments the first, after all of them the last.
+        """
+        segments = self.future if self.future and time >= self.observed_until else self.past
+        return segments[max(bisect_right(segments, time, key=lambda segment: segment.start) - 1, 0)]
+
 
 def segment_to_json(segment: Segment) -> dict[str, str | float]:
     """A segment as JSON and tables hold it, in milliseconds and thousandths."""
@@ -152,11 +174,32 @@ def gap_to_json(gap: Gap) -> dict[str, str | float]:
     return {"start": round(gap.start, 3), "end": round(gap.end, 3), "cause": gap.cause}
 
 
-def tick_to_json(tick: Tick) -> dict[str, Any]:
+def candidate_to_json(candidate: Candidate) -> dict[str, str | float]:
+    """A candidate as JSON holds it."""
+    return {
+        "label": candidate.label,
+        "probability": round(candidate.probability, 3),
+        "start": round(candidate.start, 3),
+        "earliest": round(candidate.earliest, 3),
+        "latest": round(candidate.latest, 3),
+    }
+
+
+def futures_to_json(futures: Futures, class_names: Sequence[str]) -> dict[str, Any]:
+    """Futures as JSON holds them: not the samples, and of each second the classes that are not improbable."""
+    seconds = []
+    for probabilities in futures.probabilities.tolist():
+        probable = [(name, p) for name, p in zip(class_names, probabilities, strict=True) if p >= _IMPROBABLE]
+        seconds.append({name: round(p, 3) for name, p in sorted(probable, key=lambda one: -one[1])})
+    return {"likeliest": futures.likeliest, "seconds": seconds}
+
+
+def tick_to_json(tick: Tick, class_names: Sequence[str]) -> dict[str, Any]:
     """A tick as JSON holds it: without what has settled, which changes no more and only grows.
 
     Args:
         tick: must have observed something.
+        class_names: the classes of the checkpoint, in order.
     """
     return {
         "seen_until": round(tick.seen_until, 3),
@@ -168,6 +211,10 @@ def tick_to_json(tick: Tick) -> dict[str, Any]:
         },
         "past": [segment_to_json(segment) for segment in tick.past[tick.settled :]],
         "future": [segment_to_json(segment) for segment in tick.future],
+        "next": [candidate_to_json(candidate) for candidate in tick.next],
+        "futures": None if tick.futures is None else futures_to_json(tick.futures, class_names),
+        "unfamiliar": tick.unfamiliar,
+        "strangeness": None if tick.strangeness is None else round(tick.strangeness, 3),
         "latency_ms": {stage: round(ms, 1) for stage, ms in tick.latency_ms.items()},
     }
 

@@ -11,16 +11,17 @@ from actfusion_stream.arguments import OneLineParser, finite, number, shortened,
 from actfusion_stream.errors import StreamError
 from actfusion_stream.files import replacing
 from actfusion_stream.kitchen.canvas import HEIGHT, WIDTH
-from actfusion_stream.kitchen.drawing import KITCHEN_MARK, Kitchen
+from actfusion_stream.kitchen.drawing import Kitchen
 
 
-def write_video(kitchen: Kitchen, path: Path, rate: Fraction) -> list[str]:
+def write_video(kitchen: Kitchen, path: Path, rate: Fraction, crf: int = 20) -> list[str]:
     """Render and encode a kitchen, and say what it shows.
 
     Args:
         kitchen: what to render.
         path: .mp4, .mov or .mkv.
         rate: frames per second.
+        crf: how much the picture may suffer, see `VideoWriter`.
 
     Returns:
         The label of every frame.
@@ -32,9 +33,9 @@ def write_video(kitchen: Kitchen, path: Path, rate: Fraction) -> list[str]:
     from actfusion_stream.sources.frames import SourceInfo
 
     width, height = kitchen.size
-    info = SourceInfo(path.name, width, height, kitchen.seconds, float(rate), False, False, KITCHEN_MARK)
+    info = SourceInfo(path.name, width, height, kitchen.seconds, float(rate), False, False)
     labels = []
-    with VideoWriter(path, info, comment=KITCHEN_MARK) as video:
+    with VideoWriter(path, info, crf=crf) as video:
         for i in range(round(kitchen.seconds * rate)):
             time = float(i / rate)
             video.write(time, kitchen.frame(time))

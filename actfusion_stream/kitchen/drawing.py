@@ -46,8 +46,6 @@ from actfusion_stream.kitchen.things import (
     tomato,
 )
 
-KITCHEN_MARK = "actfusion-kitchen"  # the video's comment: the program knows its own kitchen by it
-
 
 class Kitchen:
     """A salad being made: `frame(t)` draws it, `script` says what is being done when.

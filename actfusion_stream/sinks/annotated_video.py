@@ -39,7 +39,7 @@ class AnnotatedVideo(Sink):
 
     def start(self, info: StreamInfo) -> None:
         self._writer = VideoWriter(self.path, info.source)
-        overlay = Overlay(info.class_names, info.note, info.source.duration)
+        overlay = Overlay(info.class_names, info.source.duration)
         self._thread = threading.Thread(
             target=self._run, args=(self._writer, overlay), name="exporter", daemon=True
         )

@@ -43,12 +43,14 @@ class EventLog(Sink):
         self._name = "standard output" if target == STANDARD_OUTPUT else str(target)
         self._path = None if target == STANDARD_OUTPUT else check_target(target, source)
         self._writer: LineWriter | None = None
+        self._class_names: tuple[str, ...] = ()
         self._settled = 0  # segments written as such
         self._left_out = 0  # events since the last that was written
         self._lost = 0  # all in all
         self._complete = False
 
     def start(self, info: StreamInfo) -> None:
+        self._class_names = info.class_names
         with saying_where(self._name):
             self._writer = LineWriter(
                 self._path or _standard_output(), lossless=not info.source.live, stopped=info.stopped
@@ -63,7 +65,7 @@ class EventLog(Sink):
         for segment in tick.past[self._settled : tick.settled]:
             self._write({"type": "settled", **segment_to_json(segment)})
         self._settled = tick.settled
-        self._write({"type": "tick", **tick_to_json(tick)})
+        self._write({"type": "tick", **tick_to_json(tick, self._class_names)})
 
     def gap(self, gap: Gap) -> None:
         self._write({"type": "gap", **gap_to_json(gap)})

@@ -56,7 +56,6 @@ class Recording:
         self.no_sound = ""
         # Of each stream: its clock, and pts, dts and duration of its packets in turn.
         self._times: dict[int, tuple[Fraction, array[int]]] = {}
-        self.comment = ""
         with saying_where(target):
             self.output: OutputContainer = av.open(
                 f"file:{self.path}",
@@ -133,8 +132,6 @@ class Recording:
             av.open(f"file:{self.path}", metadata_errors="replace") as recorded,
             av.open(f"file:{temporary}", "w", format=VIDEO_FORMATS[suffix], options=options) as moved,
         ):
-            if self.comment:
-                moved.metadata["comment"] = self.comment
             streams = [stream for stream in recorded.streams if sound or stream.index == 0]
             targets = [moved.add_stream_from_template(cast(Any, stream)) for stream in streams]
             for target in targets:

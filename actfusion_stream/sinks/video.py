@@ -54,13 +54,13 @@ class VideoWriter:
         frames: how many were written.
     """
 
-    def __init__(self, path: str | Path, info: SourceInfo, comment: str = "") -> None:
+    def __init__(self, path: str | Path, info: SourceInfo, crf: int = 20) -> None:
         """Check what can be checked, and open the recording.
 
         Args:
             path: target, .mp4, .mov or .mkv.
             info: size, rate, clock and sound of the frames to come.
-            comment: written into the file as its comment tag.
+            crf: of x264, its constant rate factor: more is smaller and worse.
 
         Raises:
             StreamError: the target cannot be written.
@@ -78,7 +78,7 @@ class VideoWriter:
         rate = max(slowest, Fraction(info.rate or 30).limit_denominator(1001))
         self._step = max(1, round(1 / (rate * self._time_base)))  # ticks from the last frame to the next
 
-        self._rate, self._comment = rate, comment
+        self._rate, self._crf = rate, crf
         self._sound: Sound | None = None
         self._no_sound = ""
         if info.sound is None and info.has_audio:
@@ -98,11 +98,9 @@ class VideoWriter:
         """Begin the recording: its streams, and its header."""
         self._recording = Recording(self.path)
         output = self._recording.output
-        if self._comment:
-            output.metadata["comment"] = self._recording.comment = self._comment
         # Without B-frames (a quarter more bytes) packets leave in the order of their times, so that even a
         # player that ignores edit lists is in step. One thread: the other cores belong to the model.
-        x264 = {"preset": "veryfast", "crf": "20", "bf": "0", "threads": "1"}
+        x264 = {"preset": "veryfast", "crf": str(self._crf), "bf": "0", "threads": "1"}
         height, width = self._size
         if height * width > _LARGE:  # the encoder keeps a dozen pictures otherwise, of 50 MB each
             x264 |= {"rc-lookahead": "0", "refs": "1"}

@@ -43,7 +43,6 @@ class SourceInfo:
         rate: average frames a second; None if unknown.
         live: frames come whether anybody is ready or not.
         has_audio: there is sound to keep.
-        comment: the container's comment tag, "" without one.
         clock: seconds in which the source counts its times; None if it does not say.
         pixel_shape: width to height of a pixel, upright.
         sound: what reads the sound beside the pictures; None where there is none to be kept.
@@ -56,7 +55,6 @@ class SourceInfo:
     rate: float | None
     live: bool
     has_audio: bool
-    comment: str = ""
     clock: Fraction | None = None
     pixel_shape: Fraction = Fraction(1)
     sound: SoundTrack | None = None

@@ -74,7 +74,6 @@ class VideoFile:
             rate=float(self._rate) if self._rate else None,
             live=False,
             has_audio=bool(self._container.streams.audio),
-            comment=self._container.metadata.get("comment", ""),
             clock=stream.time_base,
             pixel_shape=self._uniform.shape,
             sound=self._decoder.sound,

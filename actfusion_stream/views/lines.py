@@ -9,6 +9,7 @@ from rich.text import Text
 
 from actfusion_stream.views.palette import Color
 
+_EIGHTHS = ("", *"▏▎▍▌▋▊▉")
 BOLD, DIM = Style(bold=True), Style(dim=True)
 
 
@@ -36,6 +37,13 @@ def pack(entries: Sequence[Text], width: int) -> list[Text]:
         else:
             lines.append(fit(entry, width))
     return lines
+
+
+def filled_bar(share: float, width: int, color: Color, track: Color) -> Text:
+    """A bar of `width` columns, filled to `share` (0..1) in eighths of a column."""
+    eighths = round(min(max(share, 0.0), 1.0) * width * 8)
+    filled = ("█" * (eighths // 8) + _EIGHTHS[eighths % 8]).ljust(width)
+    return Text(filled, Style(color=rgb(color), bgcolor=rgb(track)))
 
 
 def colored(color: Color) -> Style:

@@ -2,8 +2,9 @@
 
 Everything sits on a scrim, the darkening towards the lower edge that video players use under their controls,
 so that it reads on any picture and hides little of it. The strip has the past in solid colours, the future
-hatched, and now always at the same place; time slides under it. Text is drawn by OpenCV 5's own font engine
-with its built-in typeface (Rubik): a line costs about 0.03 ms, so nothing needs caching but the scrim.
+hatched, fainter where several futures disagree, and now always at the same place; time slides under it. Text
+is drawn by OpenCV 5's own font engine with its built-in typeface (Rubik): a line costs about 0.03 ms, so
+nothing needs caching but the scrim.
 """
 
 from __future__ import annotations
@@ -16,15 +17,18 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from actfusion_stream.views.palette import GREY, INK, PAPER, Color, class_colors, mix, text_color
-from actfusion_stream.views.wording import countdown, percent, spoken, timeline_window
+from actfusion_stream.views.moment import UNFAMILIAR, Moment, agreement, moment_of
+from actfusion_stream.views.palette import GREY, INK, PAPER, Color, class_colors, mix, subdued, text_color
+from actfusion_stream.views.wording import percent, spoken, timeline_window
 
 if TYPE_CHECKING:
     from actfusion_stream.engine.timeline import Segment, Tick
 
 _BOLD, _REGULAR = 600, 400  # font weights
 _QUIET = mix(PAPER, INK, 0.25)  # second-rank text
+_SUBDUED = mix(PAPER, INK, 0.4)  # text that may mean nothing
 _TRACK = mix(INK, PAPER, 0.08)  # the strip where nothing is known
+_FAINTEST = 0.15  # opacity of what no sampled future agrees with: still to be told from nothing
 _SCRIM_END = (
     0.24  # what is left of the picture's brightness under the text: PAPER on white still contrasts 8:1
 )
@@ -35,13 +39,12 @@ class Overlay:
 
     Args:
         class_names: the classes in the order of the checkpoint; they decide the colours.
-        note: a remark to show on every frame, e.g. what the model does not know.
         duration: seconds of the whole source, None for a live one; short sources get a finer strip.
     """
 
-    def __init__(self, class_names: Sequence[str], note: str = "", duration: float | None = None) -> None:
+    def __init__(self, class_names: Sequence[str], duration: float | None = None) -> None:
         self._colors = class_colors(class_names)
-        self._note = note
+        self._columns = {name: column for column, name in enumerate(class_names)}
         self._window = timeline_window(duration)
         self._font = cv2.FontFace("sans")
 
@@ -60,41 +63,50 @@ class Overlay:
         layout = _layout(canvas.shape[0], canvas.shape[1])
         below = canvas[layout.scrim_top :]
         cv2.multiply(below, _scrim(*below.shape[:2], layout.fade), dst=below, scale=1 / 255)
-        self._draw_now(canvas, layout, tick)
-        if tick is not None and layout.next_baseline:
-            self._draw_next(canvas, layout, time, tick)
+        moment = None if tick is None else moment_of(tick, time)
+        self._draw_now(canvas, layout, moment)
+        if moment is not None and layout.next_baseline:
+            self._draw_next(canvas, layout, moment)
         self._draw_strip(canvas, layout, time, tick)
-        if self._note:
-            self._draw_note(canvas, layout)
+        if tick is not None and tick.unfamiliar:
+            self._draw_remark(canvas, layout, UNFAMILIAR)
         return canvas
 
-    def _draw_now(self, canvas: np.ndarray, layout: _Layout, tick: Tick | None) -> None:
-        label = "warming up" if tick is None else spoken(tick.current.label)
-        sure = "" if tick is None else percent(tick.current.confidence)
-        color = GREY if tick is None else self._color(tick.current)
+    def _draw_now(self, canvas: np.ndarray, layout: _Layout, moment: Moment | None) -> None:
+        weight, ink, quiet, color = _BOLD, PAPER, _QUIET, GREY
+        label, sure = "warming up", ""
+        if moment is not None:
+            label, sure = spoken(moment.now.label), percent(moment.now.confidence)
+            color = self._color(moment.now)
+            if moment.tick.unfamiliar:
+                weight, ink, quiet, color = _REGULAR, _SUBDUED, _SUBDUED, subdued(color)
         left, right = layout.now_span
         size, gap = layout.label_size, layout.gap
         x = left + _swatch(canvas, left, layout.now_baseline, size, color, hatched=False) + gap
         sure_width = self._width(sure, layout.small_size, _REGULAR) + gap
-        label = self._fit(label, right - x - sure_width, size, _BOLD)
-        x = self._text(canvas, label, x, layout.now_baseline, size, _BOLD, PAPER)
-        self._text(canvas, sure, x + gap, layout.now_baseline, layout.small_size, _REGULAR, _QUIET)
+        label = self._fit(label, right - x - sure_width, size, weight)
+        x = self._text(canvas, label, x, layout.now_baseline, size, weight, ink)
+        self._text(canvas, sure, x + gap, layout.now_baseline, layout.small_size, _REGULAR, quiet)
 
-    def _draw_next(self, canvas: np.ndarray, layout: _Layout, time: float, tick: Tick) -> None:
+    def _draw_next(self, canvas: np.ndarray, layout: _Layout, moment: Moment) -> None:
         left, right = layout.next_span
         size, gap, baseline = layout.next_size, layout.gap, layout.next_baseline
-        if not tick.upcoming:
+        unfamiliar = moment.tick.unfamiliar
+        weight, ink, quiet = (_REGULAR, _SUBDUED, _SUBDUED) if unfamiliar else (_BOLD, PAPER, _QUIET)
+        if not moment.coming:
             text = self._fit("no change in sight", right - left, size, _REGULAR)
-            self._text(canvas, text, left, baseline, size, _REGULAR, _QUIET)
+            self._text(canvas, text, left, baseline, size, _REGULAR, quiet)
             return
-        following = tick.upcoming[0]
-        when = countdown(following.start - time)
-        when_left = right - self._width(when, size, _BOLD)
-        x = left + _swatch(canvas, left, baseline, size, self._color(following), hatched=True) + gap
-        x = self._text(canvas, "next", x, baseline, size, _REGULAR, _QUIET) + gap
+        following = moment.coming[0]
+        when = self._fit(moment.next_in, right - left, size, weight)
+        when_left = right - self._width(when, size, weight)
+        color = subdued(self._color(following)) if unfamiliar else self._color(following)
+        x = left + _swatch(canvas, left, baseline, size, color, hatched=True) + gap
+        if right - left > 12 * size:  # on less, the label needs the room
+            x = self._text(canvas, "next", x, baseline, size, _REGULAR, quiet) + gap
         label = self._fit(spoken(following.label), when_left - gap - x, size, _REGULAR)
-        self._text(canvas, label, x, baseline, size, _REGULAR, PAPER)
-        self._text(canvas, when, when_left, baseline, size, _BOLD, PAPER)
+        self._text(canvas, label, x, baseline, size, _REGULAR, ink)
+        self._text(canvas, when, when_left, baseline, size, weight, ink)
 
     def _draw_strip(self, canvas: np.ndarray, layout: _Layout, time: float, tick: Tick | None) -> None:
         left, right = layout.strip_span
@@ -119,8 +131,12 @@ class Overlay:
             color = self._color(segment)
             part = strip[:, start:end]
             part[:] = color
-            if anticipated:
+            if anticipated and tick is not None:
                 part[hatch[:, start:end]] = mix(color, INK, 0.62)
+                column = self._columns.get(segment.label)
+                if tick.futures is not None and column is not None:
+                    middles = (np.arange(start, end) + 0.5 - origin) / scale  # seconds
+                    _fade(part, agreement(tick, column, middles))
             elif layout.strip_text_size:
                 self._draw_strip_label(part, layout, spoken(segment.label), text_color(color))
         for gap in tick.gaps if tick is not None else ():  # holes: nothing was seen there
@@ -140,10 +156,10 @@ class Overlay:
             baseline = (part.shape[0] + round(0.7 * size)) // 2
             self._text(part, label, size // 2, baseline, size, _REGULAR, color)
 
-    def _draw_note(self, canvas: np.ndarray, layout: _Layout) -> None:
-        size, pad = layout.note_size, layout.note_size // 2
+    def _draw_remark(self, canvas: np.ndarray, layout: _Layout, remark: str) -> None:
+        size, pad = layout.remark_size, layout.remark_size // 2
         margin = layout.now_span[0]
-        lines = self._wrap(self._note, canvas.shape[1] - 2 * margin - 2 * pad, size)
+        lines = self._wrap(remark, canvas.shape[1] - 2 * margin - 2 * pad, size)
         width = max(self._width(line, size, _REGULAR) for line in lines) + 2 * pad
         step = round(1.35 * size)
         box = canvas[margin : margin + step * len(lines) + pad, margin : margin + width]
@@ -205,7 +221,7 @@ class _Layout:
     label_size: int
     next_size: int
     small_size: int
-    note_size: int
+    remark_size: int
     strip_text_size: int  # 0: the strip is too thin for text
     gap: int
     line: int  # half the width of the now marker
@@ -224,7 +240,7 @@ def _layout(height: int, width: int) -> _Layout:
     side_by_side = width / unit > 480
     roomy = height >= 160
     now_baseline = text_bottom if side_by_side or not roomy else text_bottom - round(1.55 * next_size)
-    middle = round(0.57 * width)
+    middle = width // 2
     scrim_top = max(now_baseline - round(2.1 * label_size), 0)
     return _Layout(
         scrim_top=scrim_top,
@@ -239,7 +255,7 @@ def _layout(height: int, width: int) -> _Layout:
         label_size=label_size,
         next_size=next_size,
         small_size=next_size,
-        note_size=max(round(10.5 * unit), 9),
+        remark_size=max(round(10.5 * unit), 9),
         strip_text_size=round(6.5 * unit) if unit > 1.8 else 0,
         gap=max(round(6 * unit), 3),
         line=max(round(unit), 1),
@@ -260,6 +276,12 @@ def _hatch(height: int, width: int, stripe: int, phase: int) -> np.ndarray:
     """(height, width) bool: diagonal stripes as wide as their gaps, shifted left by `phase` pixels."""
     diagonal = np.arange(height)[:, None] + np.arange(phase, phase + width)
     return diagonal % (2 * stripe) >= stripe
+
+
+def _fade(part: np.ndarray, agreed: np.ndarray) -> None:
+    """Let the track show through a (H, W, 3) part of the strip, the more the lower `agreed` is, (W,)."""
+    opacity = (_FAINTEST + (1 - _FAINTEST) * agreed)[None, :, None]
+    part[:] = np.rint(_TRACK + opacity * (part - np.array(_TRACK, np.float64)))
 
 
 def _swatch(canvas: np.ndarray, x: int, baseline: int, size: int, color: Color, hatched: bool) -> int:

@@ -56,6 +56,11 @@ def mix(color: Color, other: Color, share: float) -> Color:
     return r, g, b
 
 
+def subdued(color: Color) -> Color:
+    """`color` nearly grey: of what may mean nothing."""
+    return mix(color, GREY, 0.7)
+
+
 def oklab_from_srgb(color: Color) -> np.ndarray:
     """OKLab coordinates of an sRGB colour, in which distances look about as large as they are.
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from actfusion_stream.views.wording import clock, countdown, percent, picture, printable, spoken
+from actfusion_stream.views.moment import UNFAMILIAR, moment_of
+from actfusion_stream.views.wording import clock, percent, picture, printable, spoken
 
 if TYPE_CHECKING:
     from actfusion_stream.engine.stats import Stats
@@ -18,29 +19,25 @@ _PROGRESS_SECONDS = 30.0  # of the source, between two lines of progress
 
 
 class PlainView:
-    """Prints a line when the current action changes and one for every half minute of the source, for logs.
+    """Prints a line when the action changes, or how familiar it is, and one for every half minute, for logs.
 
     Args:
         info: the source.
         stats: counters of the stream.
-        note: a remark, printed once at the start.
         console: where to print; standard output if None.
     """
 
     lost = ""
 
-    def __init__(
-        self, info: SourceInfo, stats: Stats, note: str = "", console: Console | None = None
-    ) -> None:
-        self._info, self._stats, self._note = info, stats, note
+    def __init__(self, info: SourceInfo, stats: Stats, console: Console | None = None) -> None:
+        self._info, self._stats = info, stats
         self._file = console.file if console else sys.stdout
         self._label: str | None = None
+        self._unfamiliar = False
         self._next_progress = _PROGRESS_SECONDS
 
     def __enter__(self) -> PlainView:
         self._print(f"{self._info.name}: {picture(self._info)}")
-        if self._note:
-            self._print(self._note)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -53,12 +50,14 @@ class PlainView:
             Whether a line says what the tick says.
         """
         news = False
-        if tick is not None and tick.current.label != self._label:
-            self._label, news = tick.current.label, True
-            line = f"{clock(time)}  {spoken(self._label)}, {percent(tick.current.confidence)} sure"
-            if tick.upcoming:
-                following = tick.upcoming[0]
-                line += f"; next {spoken(following.label)} {countdown(following.start - time)}"
+        if tick is not None and tick.unfamiliar != self._unfamiliar:
+            self._unfamiliar, news = tick.unfamiliar, True
+            self._print(f"{clock(time)}  {UNFAMILIAR if tick.unfamiliar else 'familiar again'}")
+        if tick is not None and (moment := moment_of(tick, time)).now.label != self._label:
+            self._label, news = moment.now.label, True
+            line = f"{clock(time)}  {spoken(self._label)}, {percent(moment.now.confidence)} sure"
+            if moment.coming:
+                line += f"; next {spoken(moment.coming[0].label)} {moment.next_in}"
             self._print(line)
         if time >= self._next_progress:
             self._next_progress = (time // _PROGRESS_SECONDS + 1) * _PROGRESS_SECONDS

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from actfusion_stream.engine.stats import PERCENTILES
 from actfusion_stream.views.lines import DIM, colored, fit
+from actfusion_stream.views.moment import UNFAMILIAR
 from actfusion_stream.views.palette import GREY, class_colors
 from actfusion_stream.views.wording import clock, percent, printable, spoken
 
@@ -54,6 +55,9 @@ def print_summary(
         f"{len(segments)} segments, {stats.dropped} frames dropped",
         highlight=False,
     )
+    if stats.unfamiliar > stats.ticks / 2:
+        share = percent(stats.unfamiliar / stats.ticks)
+        console.print(f"{UNFAMILIAR}, {share} of the time", highlight=False, soft_wrap=True)
     lost = [f"{cause} {count}" for cause, count in stats.drops.items() if count]
     if stats.gaps:
         lost.append(f"gaps {stats.gaps}")

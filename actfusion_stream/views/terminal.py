@@ -1,7 +1,8 @@
 """Shows a running stream on the terminal: what is being done, what was done, and what comes next.
 
 Every line is composed to the width at hand, so nothing wraps or jumps; on a low terminal the table of what
-comes next gives way first. Colours and the timeline's window are those of the overlay.
+comes next gives way first, then the bars of what may be next. Colours and the timeline's window are those of
+the overlay.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from rich.style import Style
 from rich.text import Text
 
 from actfusion_stream.views.bigtext import HEIGHT, big_text
-from actfusion_stream.views.lines import BOLD, DIM, colored, fit, pack, rgb, spread
-from actfusion_stream.views.palette import GREY, INK, PAPER, Color, class_colors, mix
+from actfusion_stream.views.lines import BOLD, DIM, colored, filled_bar, fit, pack, rgb, spread
+from actfusion_stream.views.moment import UNFAMILIAR, Moment, moment_of, starts_in
+from actfusion_stream.views.palette import GREY, INK, PAPER, Color, class_colors, mix, subdued
 from actfusion_stream.views.wording import (
     clock,
     countdown,
@@ -40,6 +42,9 @@ _MAX_WIDTH = 140  # beyond, the eye has to travel too far
 _HATCH = "\N{BOX DRAWINGS LIGHT DIAGONAL UPPER RIGHT TO LOWER LEFT}"
 _LEGEND_ROWS = 2
 _TABLE_ROWS = 7  # with its heading; a fixed height, so that what stands below does not jump as it fills
+_HARDLY = 0.005  # likelier than what is said as 0 %
+_BAR_ROWS = 4  # with their heading; as fixed
+_TRACK = mix(INK, PAPER, 0.1)
 _WARNING = Style(color="yellow")
 
 
@@ -50,7 +55,6 @@ class TerminalView:
         info: the source.
         class_names: the classes in the order of the checkpoint; they decide the colours.
         stats: counters of the stream, read at each refresh.
-        note: a remark to keep in sight.
         console: where to draw; standard output if None.
     """
 
@@ -61,10 +65,9 @@ class TerminalView:
         info: SourceInfo,
         class_names: Sequence[str],
         stats: Stats,
-        note: str = "",
         console: Console | None = None,
     ) -> None:
-        self._info, self._stats, self._note = info, stats, note
+        self._info, self._stats = info, stats
         self._colors = class_colors(class_names)
         self._longest = max((len(spoken(name)) for name in class_names), default=0)
         self._window = timeline_window(info.duration)
@@ -72,7 +75,7 @@ class TerminalView:
         self._live = Live(
             console=self._console, auto_refresh=False, vertical_overflow="crop", transient=False
         )
-        self._tick: Tick | None = None
+        self._moment: Moment | None = None
         self._time = 0.0
         self._drawn = float("-inf")
 
@@ -98,7 +101,7 @@ class TerminalView:
         Returns:
             Whether it has drawn the tick.
         """
-        self._tick, self._time = tick, time
+        self._moment, self._time = None if tick is None else moment_of(tick, time), time
         if perf_counter() - self._drawn < _REFRESH_SECONDS:
             return False
         self._draw()
@@ -117,11 +120,12 @@ class TerminalView:
         width = min(width, _MAX_WIDTH) - 2  # a column of air on both sides
         top = [*self._source_lines(width), Text(), *self._now_lines(width), Text()]
         strip = [*self._timeline_lines(width), *self._legend(width), Text()]
-        bottom = [self._status_line(width)]
-        if self._note:
-            bottom.append(fit(Text(self._note, _WARNING), width))
-        table = self._table(width, height - len(top) - len(strip) - len(bottom) - 1)
-        lines = [*top, *strip, *table, *([Text()] if table else []), *bottom]
+        room = height - len(top) - len(strip) - 2
+        bars = self._bars(width, room)
+        table = self._table(width, room - len(bars))
+        roomy = bars and len(bars) + len(table) < room
+        ahead = [*bars, *([Text()] if roomy else []), *table]
+        lines = [*top, *strip, *ahead, *([Text()] if ahead else []), self._status_line(width)]
         excess = len(lines) - height
         for i in range(len(lines) - 1, -1, -1):  # still too low a terminal: empty lines go
             if excess > 0 and not lines[i].plain:
@@ -163,17 +167,21 @@ class TerminalView:
         return [spread(name, clocks, width), bar]
 
     def _now_lines(self, width: int) -> list[Text]:
-        if self._tick is None:
-            label, color, caption = "warming up", GREY, Text("NOW", BOLD)
+        if self._moment is None:
+            label, style, caption = "warming up", colored(GREY) + BOLD, Text("NOW", BOLD)
         else:
-            current = self._tick.current
-            label, color = spoken(current.label), self._color(current)
-            behind = self._tick.seen_until - self._tick.observed_until  # the look-ahead of the features
-            lasted = clock(self._time - current.start)
-            since = f"for {lasted}, since {clock(current.start)}, {behind:.1f} s behind"
-            caption = Text.assemble(("NOW", BOLD), f"  {percent(current.confidence)}  ", (since, DIM))
+            now, tick = self._moment.now, self._moment.tick
+            label, style = spoken(now.label), colored(self._color(now.label)) + BOLD
+            if tick.unfamiliar:
+                style = colored(subdued(self._color(now.label)))
+                caption = Text.assemble(("NOW", BOLD), "  ", (UNFAMILIAR, _WARNING))
+            else:
+                foreseen = tick.seen_until - tick.observed_until  # the look-ahead of the features
+                since = f"for {clock(self._time - now.start)}, since {clock(now.start)}"
+                since += f", {foreseen:.1f} s foreseen"
+                caption = Text.assemble(("NOW", BOLD), f"  {percent(now.confidence)}  ", (since, DIM))
         big = big_text(label, width) or ["", label, ""][:HEIGHT]
-        return [fit(caption, width), *(fit(Text(row, colored(color) + BOLD), width) for row in big)]
+        return [fit(caption, width), *(fit(Text(row, style), width) for row in big)]
 
     def _timeline_lines(self, width: int) -> list[Text]:
         """Two rows of timeline, the past solid and the future hatched, and the scale under them."""
@@ -198,21 +206,21 @@ class TerminalView:
 
     def _in_sight(self) -> tuple[Sequence[Segment], Sequence[Segment]]:
         """Past and future segments that the timeline's window shows."""
-        if self._tick is None:
+        if self._moment is None:
             return (), ()
-        past, future = self._tick.past, self._tick.future
+        past, future = self._moment.tick.past, self._moment.tick.future
         return self._window.in_sight(past, self._time), self._window.in_sight(future, self._time)
 
     def _at(
         self, time: float, past: Sequence[Segment], future: Sequence[Segment]
     ) -> tuple[Color, bool] | None:
         """Colour at a time, and whether it is anticipated; None where nothing is known."""
-        if self._tick and any(gap.start <= time < gap.end for gap in self._tick.gaps):
+        if self._moment and any(gap.start <= time < gap.end for gap in self._moment.tick.gaps):
             return None  # a hole in the timeline: nothing was seen there
         for segments, anticipated in ((past, False), (future, True)):
             for segment in segments:
                 if segment.start <= time < segment.end:
-                    return self._color(segment), anticipated
+                    return self._color(segment.label), anticipated
         return None
 
     def _legend(self, width: int) -> list[Text]:
@@ -232,10 +240,41 @@ class TerminalView:
         return rows
 
     def _legend_entry(self, label: str) -> Text:
-        return Text.assemble(("■ ", colored(self._colors.get(label, GREY))), spoken(label))
+        return Text.assemble(("■ ", colored(self._color(label))), spoken(label))
+
+    def _bars(self, width: int, rows: int) -> list[Text]:
+        """What may be next, the likeliest first, in at most `rows` lines; none where nobody asked.
+
+        That the current action goes on beyond the horizon stands among them, in its place.
+        """
+        moment = self._moment
+        if rows < 2 or moment is None or moment.tick.futures is None:
+            return []
+        rows = min(rows, _BAR_ROWS)
+        entries = [(c.probability, c.label, starts_in(c, moment.time)) for c in moment.candidates]
+        if moment.candidates and moment.goes_on > _HARDLY:
+            entries.append((moment.goes_on, moment.now.label, "goes on"))
+        if not moment.candidates and moment.coming:  # just begun, and nobody counted from it yet
+            entries.append((moment.coming[0].confidence, moment.coming[0].label, moment.next_in))
+        entries.sort(key=lambda entry: -entry[0])
+        length = max(min(width // 5, 20), 6)
+        name_width = max(min(self._longest + 6, width - length - 19), 10)
+        unfamiliar = moment.tick.unfamiliar
+        heading = f"{'NEXT':<{name_width}}{'likely':<{length + 6}}{'starts':>13}"
+        lines = [fit(Text(heading, DIM), width)]
+        for i, (share, label, when) in enumerate(entries[: rows - 1]):
+            color = subdued(self._color(label)) if unfamiliar else self._color(label)
+            name = fit(Text.assemble((2 * _HATCH + " ", colored(color)), spoken(label)), name_width - 1)
+            name.pad_right(name_width - name.cell_len)
+            told = Text(f"{percent(share):>6}{when:>13}")
+            lines.append(fit(Text.assemble(name, filled_bar(share, length, color, _TRACK), told), width))
+            lines[-1].stylize(DIM if unfamiliar else BOLD if i == 0 else Style())
+        if not entries:
+            lines.append(fit(Text("no change in sight", DIM), width))
+        return lines + [Text()] * (rows - len(lines))
 
     def _table(self, width: int, rows: int) -> list[Text]:
-        """What comes next, in at most `rows` lines; none if there is no room for a first entry."""
+        """The likeliest course of things in at most `rows` lines; none if a first entry has no room."""
         if rows < 2:
             return []
         rows = min(rows, _TABLE_ROWS)
@@ -247,9 +286,12 @@ class TerminalView:
             rest = "".join(cell.rjust(n) for cell, n in zip(cells[1:], columns[1:], strict=True))
             return fit(name + Text(rest, style), width)
 
-        upcoming = self._tick.upcoming if self._tick else ()
-        lines = [line(("NEXT", "starts", "lasts", "sure"), DIM, Text())]
-        for i, segment in enumerate(upcoming[: rows - 1]):
+        moment = self._moment
+        several = moment is not None and moment.tick.futures is not None
+        unfamiliar = moment is not None and moment.tick.unfamiliar
+        coming = moment.coming if moment else ()
+        lines = [line(("LIKELIEST COURSE" if several else "NEXT", "starts", "lasts", "sure"), DIM, Text())]
+        for i, segment in enumerate(coming[: rows - 1]):
             lasts = f"{segment.duration:.0f} s" if segment.duration < 60 else clock(segment.duration)
             cells = (
                 spoken(segment.label),
@@ -257,10 +299,11 @@ class TerminalView:
                 lasts,
                 percent(segment.confidence),
             )
-            swatch = Text(2 * _HATCH + " ", colored(self._color(segment)))
-            lines.append(line(cells, BOLD if i == 0 else Style(), swatch))
-        if not upcoming:
-            lines.append(fit(Text("no change in sight" if self._tick else "", DIM), width))
+            swatch = Text(2 * _HATCH + " ", colored(self._color(segment.label)))
+            style = DIM if unfamiliar else Style() if i or several else BOLD
+            lines.append(line(cells, style, swatch))
+        if not coming:
+            lines.append(fit(Text("no change in sight" if moment else "", DIM), width))
         return lines + [Text()] * (rows - len(lines))
 
     def _status_line(self, width: int) -> Text:
@@ -283,17 +326,16 @@ class TerminalView:
                 break
         return fit(Text(text, DIM), width)
 
-    def _color(self, segment: Segment) -> Color:
-        return self._colors.get(segment.label, GREY)
+    def _color(self, label: str) -> Color:
+        return self._colors.get(label, GREY)
 
 
 def _cell(left: tuple[Color, bool] | None, right: tuple[Color, bool] | None) -> tuple[str, Style]:
     """One column of the timeline from what holds in its two halves."""
-    track = mix(INK, PAPER, 0.1)
     if (left and left[1]) or (right and right[1]):  # any half anticipated: the whole column is hatched
         color = (right or left or (GREY, True))[0]
         return _HATCH, Style(color=rgb(color), bgcolor=rgb(mix(color, INK, 0.72)))
-    colors = [half[0] if half else track for half in (left, right)]
+    colors = [half[0] if half else _TRACK for half in (left, right)]
     # Background in the block's own colour: no seams between the rows, whatever the font.
     block = "▌" if left != right else "█" if left else " "
     return block, Style(color=rgb(colors[0]), bgcolor=rgb(colors[1]))

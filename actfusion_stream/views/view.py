@@ -47,7 +47,6 @@ def open_view(
     info: SourceInfo,
     class_names: Sequence[str],
     stats: Stats,
-    note: str = "",
     stdout_taken: bool = False,
 ) -> View:
     """Choose how to show a stream.
@@ -57,7 +56,6 @@ def open_view(
         info: the source.
         class_names: the classes in the order of the checkpoint.
         stats: counters of the stream, read at each refresh.
-        note: a remark to keep in sight.
         stdout_taken: standard output carries data, so show everything on standard error, and plainly unless
             told otherwise.
 
@@ -69,8 +67,8 @@ def open_view(
         return SilentView()
     drawable = console.is_terminal and console.encoding.startswith("utf") and not stdout_taken
     if display == "terminal" or drawable:
-        return DetachableView(TerminalView(info, class_names, stats, note, console))
-    return DetachableView(PlainView(info, stats, note, console))
+        return DetachableView(TerminalView(info, class_names, stats, console))
+    return DetachableView(PlainView(info, stats, console))
 
 
 class SilentView:

@@ -13,6 +13,9 @@ from actfusion_stream.shown import printable as printable
 if TYPE_CHECKING:
     from actfusion_stream.sources.frames import SourceInfo
 
+_TO = "\N{EN DASH}"
+_SURE = 1.0  # seconds between earliest and latest; below, a range says no more than a number
+
 
 class Window(NamedTuple):
     """The seconds that a timeline shows on either side of now."""
@@ -54,10 +57,30 @@ def clock(seconds: float) -> str:
 
 def countdown(seconds: float) -> str:
     """How long until something starts: `in 4 s`, `in 1:20`, and `now` once it is due."""
-    whole = math.ceil(seconds - 1e-6)
+    whole = _whole(seconds)
     if whole <= 0:
         return "now"
     return f"in {whole} s" if whole < 60 else f"in {clock(whole)}"
+
+
+def until(seconds: float, earliest: float, latest: float) -> str:
+    """How long until something starts of which nobody knows quite when: `in 4–9 s`, `within 9 s`.
+
+    Args:
+        seconds: the likeliest; told alone, as a countdown, where the range is hardly one.
+        earliest: from when on it may start.
+        latest: until when it has probably started.
+    """
+    first, last = _whole(earliest), _whole(latest)
+    if first == last or latest - earliest < _SURE or last <= 0:
+        return countdown(seconds)
+    if first <= 0:
+        return f"within {last} s" if last < 60 else f"within {clock(last)}"
+    return f"in {first}{_TO}{last} s" if last < 60 else f"in {clock(first)}{_TO}{clock(last)}"
+
+
+def _whole(seconds: float) -> int:
+    return math.ceil(seconds - 1e-6)
 
 
 def percent(share: float) -> str:

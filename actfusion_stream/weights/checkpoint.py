@@ -1,7 +1,7 @@
 """One safetensors file that runs by itself: model, class names, and the extractor that it was trained on.
 
-Tensors are stored under `model.` and `extractor.`; everything else is one JSON object in the file's metadata.
-Nothing is ever unpickled.
+Tensors are stored under `model.`, `extractor.` and `familiarity.`; everything else is one JSON object in the
+file's metadata. Nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from actfusion_stream.models.actfusion import (
     Encoder,
     reconstruction_head,
 )
+from actfusion_stream.weights.familiarity import Familiarity, shapes
 
 FORMAT = "actfusion-stream checkpoint 1"
 _METADATA_KEY = "actfusion_stream"
@@ -66,8 +67,7 @@ class Checkpoint:
         extractor_state: weights of that extractor; none if they have to be given beside it.
         median: feature steps of the median filter that each class's probabilities go through before the
             argmax; 1 for none.
-        note: a warning to show beside everything the model says, "" if none is needed.
-        home: comment tag of the videos for which `note` is not needed, "" if there are none.
+        familiarity: what the features of training looked like; None where nobody has kept that.
         training: how it was trained and what it scored, for the reader.
     """
 
@@ -77,8 +77,7 @@ class Checkpoint:
     extractor_spec: ExtractorSpec | None
     extractor_state: dict[str, Tensor]
     median: int = 1
-    note: str = ""
-    home: str = ""
+    familiarity: Familiarity | None = None
     training: dict[str, Any] = field(default_factory=dict)
 
     def model(self, device: str | torch.device = "cpu") -> ActFusion:
@@ -109,14 +108,16 @@ class Checkpoint:
         """
         tensors = {f"model.{name}": tensor.contiguous() for name, tensor in self.model_state.items()}
         tensors |= {f"extractor.{name}": tensor.contiguous() for name, tensor in self.extractor_state.items()}
+        familiar = self.familiarity
+        kept = {} if familiar is None else familiar.tensors()
+        tensors |= {f"familiarity.{name}": tensor.contiguous() for name, tensor in kept.items()}
         about = {
             "format": FORMAT,
             "class_names": self.class_names,
             "model": asdict(self.model_config),
             "extractor": self.extractor_spec and self.extractor_spec.to_json(),
             "median": self.median,
-            "note": self.note,
-            "home": self.home,
+            "familiarity": familiar and {"axes": len(familiar.axes), "threshold": familiar.threshold},
             "training": self.training,
         }
         # Not by save_file: it makes the file private, and wraps what the system says in words of its own.
@@ -155,14 +156,23 @@ def load_checkpoint(path: str | Path | None = None) -> Checkpoint:
                     f"checkpoint {path}: a safetensors file of another kind; it lacks the description that "
                     "actfusion-stream writes into its own"
                 )
-            checkpoint = _describe(metadata[_METADATA_KEY])
+            about = _parsed(metadata[_METADATA_KEY])
+            checkpoint, familiar = _described(about), about.get("familiarity")
             names = list(file.keys())
             found = {name: tuple(file.get_slice(name).get_shape()) for name in names}
-            _check_shapes(found, _expected_shapes(checkpoint, found))
+            expected = _expected_shapes(checkpoint, found)
+            for name, shape in shapes(familiar, checkpoint.model_config.feature_dim).items():
+                expected[f"familiarity.{name}"] = shape
+            _check_shapes(found, expected)
             tensors = {name: file.get_tensor(name) for name in names}
         for name, tensor in tensors.items():
             if tensor.is_floating_point() and not tensor.isfinite().all():
                 raise ValueError(f"weight {name} has values that are not finite")
+        parts: dict[str, dict[str, Tensor]] = {"model": {}, "extractor": {}, "familiarity": {}}
+        for name, tensor in tensors.items():
+            part, _, rest = name.partition(".")
+            parts[part][rest] = tensor
+        familiarity = familiar and Familiarity.of(parts["familiarity"], familiar["threshold"])
     except (SafetensorError, OSError) as error:
         raise StreamError(
             f"checkpoint {path}: not a safetensors file ({_one_line(error)}); "
@@ -178,10 +188,9 @@ def load_checkpoint(path: str | Path | None = None) -> Checkpoint:
         raise StreamError(f"checkpoint {path}: damaged or of another version: {_one_line(error)}") from error
     return replace(
         checkpoint,
-        model_state={k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")},
-        extractor_state={
-            k.removeprefix("extractor."): v for k, v in tensors.items() if k.startswith("extractor.")
-        },
+        model_state=parts["model"],
+        extractor_state=parts["extractor"],
+        familiarity=familiarity,
     )
 
 
@@ -213,16 +222,25 @@ def build(
     return extractor, model
 
 
-def _describe(text: str) -> Checkpoint:
-    """What the metadata says, as a checkpoint that still lacks its weights.
+def _parsed(text: str) -> dict[str, Any]:
+    """What the metadata says; files of older versions may say more than is read.
 
     Raises:
-        ValueError, or another exception of what JSON may hold instead of what is expected.
+        ValueError, or RecursionError: it is not the JSON object of a checkpoint.
     """
     about = json.loads(text)
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         found = about.get("format") if isinstance(about, dict) else about
         raise ValueError(f"its format is {str(found)[:50]!r}, this version reads {FORMAT!r}")
+    return about
+
+
+def _described(about: dict[str, Any]) -> Checkpoint:
+    """A checkpoint that still lacks its weights.
+
+    Raises:
+        ValueError, or another exception of what JSON may hold instead of what is expected.
+    """
     names, median = about["class_names"], about["median"]
     if (
         not isinstance(names, list)
@@ -241,8 +259,6 @@ def _describe(text: str) -> Checkpoint:
         extractor_spec=None if about["extractor"] is None else ExtractorSpec.from_json(about["extractor"]),
         extractor_state={},
         median=median,
-        note=_printable("note", about["note"]),
-        home=_printable("home", about["home"]),
         training=about["training"],
     )
     if checkpoint.extractor_spec is not None:

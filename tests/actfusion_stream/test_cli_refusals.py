@@ -127,6 +127,9 @@ def test_a_tick_that_makes_no_sense(tick: str, run):
     ("arguments", "complaint"),
     [
         (["--tick", "abc"], "argument --tick: 'abc': give seconds, e.g. 1 or 0.5"),
+        (["--futures", "0"], "argument --futures: '0': give how many to draw from 1 to 64, e.g. 8"),
+        (["--futures", "65"], "argument --futures: '65': give how many to draw from 1 to 64, e.g. 8"),
+        (["--futures", "2.5"], "argument --futures: '2.5': give how many to draw from 1 to 64, e.g. 8"),
         (["--tick", "5m"], "argument --tick: '5m': give seconds, e.g. 1 or 0.5"),
         (["--camera", "-1"], "argument --camera: '-1': give the number of a camera from 0 to 99"),
         (["--camera", "front"], "argument --camera: 'front': give the number of a camera from 0 to 99"),

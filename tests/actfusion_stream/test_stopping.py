@@ -123,7 +123,8 @@ def test_what_was_lost_is_said_in_the_log_itself(tiny_checkpoint: Path, tmp_path
     with open_stream(source, engine=engine, max_staleness=100.0) as stream:
         log.start(stream.about)
         tick = list(stream)[-1]
-    enough = 2 * (1 << 20) // len(json.dumps(tick_to_json(tick)))  # for the pipe and all that may wait for it
+    line = json.dumps(tick_to_json(tick, engine.class_names))
+    enough = 2 * (1 << 20) // len(line)  # for the pipe and all that may wait for it
     for _ in range(enough):
         log.tick(tick)
     while len(found) < 1 << 20:

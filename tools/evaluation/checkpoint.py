@@ -15,10 +15,8 @@ from actfusion_stream.weights.extractor_choice import check_same
 
 from ..data.dataset import LABELS, Dataset, FeatureSource
 from ..training.presets import Preset, preset_from_json
-from ..training.settings import RATIO
+from ..training.settings import LIVE_RATIO, RATIO
 from .dataset import Results, evaluate_model
-
-_LIVE_RATIO = 0.5  # horizon of a replay, where the model was not trained for another
 
 
 def evaluate_checkpoint(
@@ -34,6 +32,7 @@ def evaluate_checkpoint(
     rate: float | None,
     sampling_steps: int | None,
     eta: float | None,
+    futures: int | None,
     seed: int,
     device: torch.device,
     console: Console,
@@ -51,6 +50,7 @@ def evaluate_checkpoint(
         tick: seconds from one run of the model to the next, in a replay.
         rate: features a second; None for as extracted, or for what the dataset is known to have.
         sampling_steps, eta: of the denoising; None for the checkpoint's own.
+        futures: how many to draw and score, too; None for none.
         seed: of the noise.
         device: where the model runs.
         console: where notes and the progress go.
@@ -90,7 +90,7 @@ def evaluate_checkpoint(
         eta=config.eta if eta is None else eta,
     )
     ratio = float(about.get("ratio", RATIO))
-    live = Horizon(ratio=ratio if trained_so else _LIVE_RATIO)
+    live = Horizon(ratio=ratio if trained_so else LIVE_RATIO)
     return evaluate_model(
         replace(checkpoint, model_config=config).model(device),
         preset,
@@ -101,6 +101,7 @@ def evaluate_checkpoint(
         online=(tick, live) if online else None,
         trained_on=checkpoint.extractor_spec,
         rate=rate,
+        futures=futures,
         seed=seed,
         console=console,
     )

@@ -8,7 +8,7 @@ chain.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,11 +28,15 @@ from ..data.labelled import read_videos
 from ..training.presets import Preset
 from .baselines import MarkovBaseline, repeat_current
 from .causality import available, feature_clock
-from .inference import anticipate, segment
+from .forecasts import show_forecasts
+from .inference import Features, anticipate, anticipate_several, segment
 from .metrics import AnticipationScore, SegmentationScore
 from .replay import Replay, replay, score_replays
+from .stochastic import StochasticScore
 
 ALPHAS, BETAS = (0.2, 0.3), (0.1, 0.2, 0.3, 0.5)
+
+_STOCHASTIC = {"mean": "futures: mean", "top1": "futures: top-1"}
 
 Labels = NDArray[np.int64]
 Scores = dict[str, float]
@@ -45,6 +49,7 @@ class Results:
     Attributes:
         tas: per method, `acc`, `edit`, `f1_10`, `f1_25`, `f1_50` and their mean `tas_avg`.
         lta: per method, `moc_obs0.2_pred0.1` … and their mean `moc_mean`.
+        stochastic: the same of several futures, as `mean` and as `top1`; empty where nobody asked.
         videos: per video, the model's segmentation scores.
         online: see `replay.score_replays`; empty where it was not asked for.
     """
@@ -53,11 +58,14 @@ class Results:
     lta: dict[str, Scores]
     videos: dict[str, Scores]
     online: Scores
+    stochastic: dict[str, Scores] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, object]:
         """Flat for the model, which is first in each table; the other methods by name under "baselines"."""
         (_, *tas_rest), (_, *lta_rest) = self.tas, self.lta
         model = {**next(iter(self.tas.values())), **next(iter(self.lta.values())), **self.online}
+        for kind, cells in self.stochastic.items():
+            model |= {f"stochastic_{kind}_{cell}": value for cell, value in cells.items()}
         others = {name: self.tas[name] for name in tas_rest} | {name: self.lta[name] for name in lta_rest}
         return {**model, "n_videos": len(self.videos), "baselines": others, "videos": self.videos}
 
@@ -105,6 +113,7 @@ def evaluate_model(
     online: tuple[float, Horizon] | None,
     trained_on: ExtractorSpec | None,
     rate: float | None,
+    futures: int | None,
     seed: int,
     console: Console,
 ) -> Results:
@@ -122,6 +131,7 @@ def evaluate_model(
         online: seconds per tick, and horizon of the replay; None for no replay.
         trained_on: the extractor of the model's checkpoint, None where nobody knows.
         rate: features a second; None for as extracted, or for what the dataset is known to have.
+        futures: how many to draw for the stochastic protocol, and at each tick of a replay; None for none.
         seed: of the noise.
         console: where the progress goes.
 
@@ -144,11 +154,15 @@ def evaluate_model(
     names = np.array(dataset.class_names)
     tas: dict[str, SegmentationScore] = {"ActFusion": SegmentationScore()}
     lta: dict[str, AnticipationScore] = {}
+    stochastic = StochasticScore(ALPHAS, BETAS)
     each: dict[str, Scores] = {}
     replays: list[Replay] = []
 
     def add(method: str, guess: Labels, truth: Labels, alpha: float) -> None:
         lta.setdefault(method, AnticipationScore(ALPHAS, BETAS)).add(names[guess], names[truth], alpha)
+
+    def several(observed: Features, length: int) -> Labels:
+        return anticipate_several(model, preset, observed, length, futures or 0, ratio=ratio, seed=seed)
 
     progress = Progress(
         TextColumn("{task.completed:.0f}/{task.total:.0f} videos"),
@@ -158,7 +172,7 @@ def evaluate_model(
         transient=True,
         disable=not console.is_terminal,
     )
-    predictor = Predictor(model, max(1, preset.median))
+    predictor = Predictor(model, max(1, preset.median), futures or 1)
     with progress:
         bar = progress.add_task("", total=len(videos))
         for video in videos:
@@ -174,6 +188,8 @@ def evaluate_model(
                 seen = count if ratio is None else available(clock, count)
                 guess = anticipate(model, preset, features[:, :seen], length, ratio=ratio, seed=seed)
                 add("ActFusion", guess, truth, alpha)
+                if futures is not None:
+                    stochastic.add(several(features[:, :seen], length), truth, alpha)
                 observed = {"": truth[:count]}
                 if source.source != "labels":
                     observed[", on ActFusion's labels"] = guess[:count]
@@ -185,13 +201,17 @@ def evaluate_model(
                 tick, horizon = online
                 steps = slice(None, None, preset.sample_rate)
                 slow = replace(clock, stride=clock.stride * preset.sample_rate)
-                replays.append(replay(predictor, features[:, steps], truth[steps], slow, tick, horizon))
+                scored = dataset.class_names if futures is not None else None
+                replays.append(
+                    replay(predictor, features[:, steps], truth[steps], slow, tick, horizon, scored)
+                )
             progress.advance(bar)
     return Results(
         {method: _with_average(score) for method, score in tas.items()},
         {method: _with_mean(score) for method, score in lta.items()},
         each,
         score_replays(replays, dataset.class_names) if replays else {},
+        stochastic.result() if futures is not None else {},
     )
 
 
@@ -223,7 +243,8 @@ def show(console: Console, results: Results, per_video: bool) -> None:
     console.print(_table(f"segmentation, {len(results.videos)} videos", columns, results.tas))
     cells = {f"moc_obs{a}_pred{b}": f"{a:g}>{b:g}".replace("0.", ".") for a in ALPHAS for b in BETAS}
     title = "anticipation, MoC: observed > anticipated share of the video"
-    console.print(_table(title, {**cells, "moc_mean": "mean"}, results.lta))
+    several = {_STOCHASTIC[kind]: scores for kind, scores in results.stochastic.items()}
+    console.print(_table(title, {**cells, "moc_mean": "mean"}, {**results.lta, **several}))
     if results.online:
         groups = {
             "online, label after": {
@@ -238,6 +259,7 @@ def show(console: Console, results: Results, per_video: bool) -> None:
         for title, group in groups.items():
             known = {key: head for key, head in group.items() if key in results.online}
             console.print(_table(title, known, {"ActFusion": results.online}))
+        show_forecasts(console, {"ActFusion": results.online})
     if per_video:
         columns.pop("tas_avg")
         console.print(_table("segmentation, each video", columns, results.videos))

@@ -71,51 +71,118 @@ def anticipate(
     Returns:
         (T,) int64.
     """
+    total = _total(observed, length, ratio)
+    return _to_length(_label(model, preset, observed, total, offsets, seed), length)
+
+
+def anticipate_several(
+    model: ActFusion,
+    preset: Preset,
+    observed: Features,
+    length: int,
+    futures: int,
+    *,
+    ratio: float | None = None,
+    seed: int = 0,
+) -> Labels:
+    """Draw several futures of a video; the observed start is labelled anew in each.
+
+    One future is drawn from one noise, the same for every offset of the subsampling: the probabilities that
+    are averaged over the offsets are then of the same future. With noise of their own, the average of a
+    sample would be a blend of as many futures as there are offsets.
+
+    Args:
+        model, preset, observed, length, ratio: as for `anticipate`.
+        futures: how many, S.
+        seed: of the noise.
+
+    Returns:
+        (S, T) int64.
+    """
+    total = _total(observed, length, ratio)
+    subsampled, steps, rate = _subsample(preset, observed, total, None)
+    sums = np.zeros((futures, model.config.num_classes, steps), np.float32)
+    at_once = _videos_a_pass(model, steps)
+    for first in range(0, futures, at_once):
+        group = range(first, min(first + at_once, futures))
+        for features in subsampled:
+            sources = [_generator(seed, f"future {number}") for number in group]
+            sums[first : group.stop] += _sample(model, [features], steps, sources, len(group))
+    labels = [_finish(each, preset, total, rate) for each in sums / np.float32(len(subsampled))]
+    return np.stack([_to_length(each, length) for each in labels])
+
+
+def _total(observed: Features, length: int, ratio: float | None) -> int:
     count = observed.shape[1]
-    total = length if ratio is None else count + math.ceil(ratio * count)
-    labels = _label(model, preset, observed, total, offsets, seed)[:length]
-    return np.pad(labels, (0, length - len(labels)), mode="edge")
+    return length if ratio is None else count + math.ceil(ratio * count)
+
+
+def _to_length(labels: Labels, length: int) -> Labels:
+    """Labels cut to a length, or with the last one going on up to it."""
+    return np.pad(labels[:length], (0, max(0, length - len(labels))), mode="edge")
 
 
 def _label(
     model: ActFusion, preset: Preset, features: Features, total: int, offsets: int | None, seed: int
 ) -> Labels:
     """(total,) labels for (C, N) features, N <= total; what lies beyond them is masked."""
+    subsampled, steps, rate = _subsample(preset, features, total, offsets)
+    sums = np.zeros((model.config.num_classes, steps), np.float64)
+    at_once = _videos_a_pass(model, steps)
+    for first in range(0, len(subsampled), at_once):
+        group = subsampled[first : first + at_once]
+        noise = [_generator(seed, first + i) for i in range(len(group))]
+        sums += _sample(model, group, steps, noise).sum(axis=0, dtype=np.float64)
+    return _finish((sums / len(subsampled)).astype(np.float32), preset, total, rate)
+
+
+def _subsample(
+    preset: Preset, features: Features, total: int, offsets: int | None
+) -> tuple[list[Features], int, int]:
+    """The features from each offset, the steps that they and what is masked make, and the rate."""
     rate = min(preset.sample_rate, total)
     wanted = rate if offsets is None else min(offsets, rate)
     starts = [i * rate // wanted for i in range(wanted)]
     steps = total // rate  # the offsets differ by one step at most; all are cut to the shortest
-    subsampled = [features[:, start::rate][:, :steps] for start in starts]
-    probabilities = _mean_probabilities(model, subsampled, steps, seed)  # (K, steps)
-    probabilities = smooth(probabilities, preset.median)
-    labels = restore_rate(probabilities.argmax(axis=0), total, rate)
-    return merge_short(labels, preset.merge)
+    return [features[:, start::rate][:, :steps] for start in starts], steps, rate
+
+
+def _finish(probabilities: Features, preset: Preset, total: int, rate: int) -> Labels:
+    """(total,) labels of what the offsets say on average, (K, steps)."""
+    labels = smooth(probabilities, preset.median).argmax(axis=0)
+    return merge_short(restore_rate(labels, total, rate), preset.merge)
+
+
+def _videos_a_pass(model: ActFusion, steps: int) -> int:
+    return max(1, _PASS_STEPS["cpu" if model.mask_token.device.type == "cpu" else "cuda"] // steps)
 
 
 @torch.inference_mode()
-def _mean_probabilities(model: ActFusion, videos: list[Features], steps: int, seed: int) -> Features:
+def _sample(
+    model: ActFusion,
+    videos: list[Features],
+    steps: int,
+    noise: list[torch.Generator],
+    samples: int | None = None,
+) -> Features:
+    """Probabilities (B, K, steps) of B videos, or of so many samples of one; a source of noise for each."""
     device = model.mask_token.device
-    batch = max(1, _PASS_STEPS["cpu" if device.type == "cpu" else "cuda"] // steps)
-    sums = np.zeros((model.config.num_classes, steps), np.float64)
-    for first in range(0, len(videos), batch):
-        group = videos[first : first + batch]
-        features = torch.zeros(len(group), group[0].shape[0], steps)  # (B, C, T)
-        visible = torch.zeros(len(group), steps, dtype=torch.bool)  # (B, T)
-        for i, video in enumerate(group):
-            features[i, :, : video.shape[1]] = torch.from_numpy(np.ascontiguousarray(video))
-            visible[i, : video.shape[1]] = True
-        noise = [_generator(seed, first + i) for i in range(len(group))]
+    features = torch.zeros(len(videos), videos[0].shape[0], steps)  # (B, C, T)
+    visible = torch.zeros(len(videos), steps, dtype=torch.bool)  # (B, T)
+    for i, video in enumerate(videos):
+        features[i, :, : video.shape[1]] = torch.from_numpy(np.ascontiguousarray(video))
+        visible[i, : video.shape[1]] = True
 
-        def draw(_: int, shape: tuple[int, int, int], sources: list[torch.Generator] = noise) -> Tensor:
-            return torch.stack([torch.randn(shape[1:], generator=g) for g in sources]).to(device)
+    def draw(_: int, shape: tuple[int, int, int]) -> Tensor:
+        return torch.stack([torch.randn(shape[1:], generator=source) for source in noise]).to(device)
 
-        seen_all = None if bool(visible.all()) else visible.to(device)
-        sums += model.sample(features.to(device), seen_all, draw).sum(dim=0).double().cpu().numpy()
-    return (sums / len(videos)).astype(np.float32)
+    seen_all = None if bool(visible.all()) else visible.to(device)
+    probabilities = model.sample(features.to(device), seen_all, draw, samples=samples)
+    return probabilities.cpu().numpy()
 
 
-def _generator(seed: int, offset: int) -> torch.Generator:
-    """One source of noise an offset, so that it does not matter which of them share a pass.
+def _generator(seed: int, offset: int | str) -> torch.Generator:
+    """One source of noise an offset, or a future, so that it does not matter which of them share a pass.
 
     On the CPU, wherever the model is: a GPU would draw other numbers from the same seed, and score otherwise.
     """

@@ -1,45 +1,54 @@
-"""How good a checkpoint is on drawn kitchens it has never seen.
+"""How good a checkpoint is on drawn kitchens it has never seen: of several lengths, and filmed differently.
 
-Every held-out seed is rendered, encoded, and watched by the real stream. Scored are what the whole video
-looks like in hindsight (offline), what was said of each feature when it was first seen and 2 s later
-(online), and what was anticipated from a part of the video, beside two baselines that are given the true
-labels of that part.
+Every held-out seed is rendered, encoded, and watched by the real stream. Each kind of kitchen is a row of one
+table: what was said of now, of what comes, and in hindsight, how calm, and how timely on the screen. Kitchens
+of 90 s are scored by the protocols of the field, too.
 """
 
 from __future__ import annotations
 
-import math
 import multiprocessing
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from functools import cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from actfusion_stream.engine.clock import FeatureClock
-from actfusion_stream.engine.timeline import Segment, Tick
-from actfusion_stream.kitchen.cli import write_video
-from actfusion_stream.kitchen.drawing import Kitchen
-from actfusion_stream.kitchen.script import CLASS_NAMES, label_at, write_script
+from actfusion_stream.engine.settings import FUTURES
+from actfusion_stream.kitchen.script import write_script
 
-from .baselines import MarkovBaseline, repeat_current
-from .metrics import AnticipationScore, SegmentationScore, accuracy
+from .filming import FILMS, Row
+from .forecasts import Forecasts, score_forecasts, show_forecasts
+from .kitchen_protocols import INDEX, Whole, score_protocols, show_protocols, watch_whole
+from .live import Live, score_live
 
-ALPHAS, BETAS = (0.2, 0.3, 0.5), (0.1, 0.2, 0.3, 0.5)
-RATE = Fraction(15)  # frames per second of the videos and of all scoring
-SECONDS = 90.0
-LATER = 2.0  # seconds after which a label is asked for again
-_BASELINE_SEEDS = range(1000)  # training seeds whose scripts the Markov chain learns
-_INDEX = {name: i for i, name in enumerate(CLASS_NAMES)}
+SECONDS = 90.0  # length of the kitchens that are scored by the protocols, and filmed differently
+HORIZON = "30s"
 
-Labels = NDArray[np.int64]
+
+@dataclass(frozen=True)
+class Task:
+    """One video to watch.
+
+    Attributes:
+        row, seed: what is filmed.
+        checkpoint: None for the bundled one.
+        folder: where rendered videos are kept.
+        tick: seconds from one run of the model to the next; None for the stream's own.
+        futures: how many are drawn at each tick, and for the protocol of several futures; None for as many
+            as a stream draws, and no protocol.
+    """
+
+    row: Row
+    seed: int
+    checkpoint: Path | None
+    folder: Path
+    tick: float | None
+    futures: int | None = None
 
 
 @dataclass(frozen=True)
@@ -47,166 +56,119 @@ class Watched:
     """What came of one video.
 
     Attributes:
-        truth: (T,) true label of every frame.
-        offline: (T,) labels of the final segmentation.
-        online, later: (N,) label given to each feature when first seen, and 2 s later.
-        online_truth: (N,) true label at each feature's time.
-        anticipated: per observed ratio, (T,) labels of the observed part and the anticipated rest.
+        live: what a viewer had of it.
+        forecasts: what its several futures said.
+        whole: what the protocols score; None of other kitchens than plain ones of 90 s.
     """
 
-    truth: Labels
-    offline: Labels
-    online: Labels
-    later: Labels
-    online_truth: Labels
-    anticipated: dict[float, Labels]
+    live: Live
+    forecasts: Forecasts
+    whole: Whole | None
 
 
-def rasterize(segments: tuple[Segment, ...], times: NDArray[np.float64]) -> Labels:
-    """The label at each of the (N,) times; beyond the ends the first and the last one hold."""
-    starts = np.array([segment.start for segment in segments])
-    index = np.clip(np.searchsorted(starts, times, side="right") - 1, 0, len(segments) - 1)
-    return np.array([_INDEX[segments[i].label] for i in index])
+def rows_of(seconds: Sequence[float], filmed: bool = False, uneven: float = 0.0) -> list[Row]:
+    """The rows of the table: a length each, then what is asked for of 90 s."""
+    rows = [Row(each) for each in dict.fromkeys(seconds)]
+    rows += [Row(SECONDS, uneven=uneven)] if uneven else []
+    return rows + ([Row(SECONDS, film) for film in FILMS] if filmed else [])
 
 
-def watch(task: tuple[int, Path | None, Path, float]) -> Watched:
+def watch(task: Task) -> Watched:
     """Render one seed if it is not there yet, and run the stream on it."""
     import torch
 
     from actfusion_stream.engine.stream import open_stream
 
-    seed, checkpoint, folder, tick_seconds = task
     torch.set_num_threads(1)  # one process a core
-    path = folder / f"{seed}.mp4"
-    if not path.exists():
-        write_video(Kitchen(seed, SECONDS), path, RATE)
-    script = write_script(seed, SECONDS)
-    frame_times = np.arange(round(SECONDS * RATE)) / float(RATE)
-    truth = np.array([_INDEX[label_at(script, time)] for time in frame_times])
-
-    with open_stream(path, checkpoint=checkpoint, tick=tick_seconds) as stream:
+    row = task.row
+    path = row.video(task.seed, task.folder)
+    script = write_script(task.seed, row.seconds, row.uneven)
+    rate = float(row.film.rate)
+    frame_times = np.arange(round(row.seconds * rate)) / rate
+    with open_stream(
+        path,
+        checkpoint=task.checkpoint,
+        horizon=HORIZON,
+        tick=task.tick,
+        futures=FUTURES if task.futures is None else task.futures,
+    ) as stream:
         ticks = list(stream)
         final = stream.finish()
-        features, times = stream.features()
-        engine = stream.engine
-    last = Tick(float("inf"), float("inf"), final, ())  # what is left at the end is answered in hindsight
-    said_by = [next(tick for tick in (*ticks, last) if tick.observed_until > time) for time in times]
-    asked_again = [
-        next(tick for tick in (*ticks, last) if tick.seen_until >= min(first.seen_until, SECONDS) + LATER)
-        for first in said_by
-    ]
-    at = [np.array([time]) for time in times]
-
-    clock = FeatureClock.of(engine.extractor.spec)
-    predictor = engine.predictor()
-    anticipated = {}
-    for alpha in ALPHAS:
-        # Only features whose whole window lies in the observed part: no frame of the future is looked at.
-        last_frame = (math.ceil(alpha * len(truth)) - 1) / float(RATE)
-        seen = max(1, clock.count(last_frame))
-        prediction = predictor(features[:, :seen], 0, features.shape[1] - seen)
-        nearest = np.clip(np.round(frame_times / clock.period).astype(int), 0, features.shape[1] - 1)
-        anticipated[alpha] = prediction.labels[nearest]
-    return Watched(
-        truth=truth,
-        offline=rasterize(final, frame_times),
-        online=np.array([rasterize(t.past, a)[0] for t, a in zip(said_by, at, strict=True)]),
-        later=np.array([rasterize(t.past, a)[0] for t, a in zip(asked_again, at, strict=True)]),
-        online_truth=np.array([_INDEX[label_at(script, time)] for time in times]),
-        anticipated=anticipated,
-    )
+        plain = row == Row(SECONDS)
+        return Watched(
+            Live.of(ticks, final, script, frame_times, INDEX),
+            Forecasts.of(ticks, script, INDEX),
+            watch_whole(stream, ticks, final, script, task.futures or 0) if plain else None,
+        )
 
 
-def score(videos: list[Watched]) -> dict[str, float]:
-    """All figures in percent, by name."""
-    segmentation = SegmentationScore(background=(_INDEX["background"],))
-    names = ("actfusion", "current", "markov")
-    anticipation = {name: AnticipationScore(ALPHAS, BETAS) for name in names}
-    markov = _markov()
-    for video in videos:
-        segmentation.add(video.offline, video.truth)
-        for alpha in ALPHAS:
-            observed = video.truth[: int(alpha * len(video.truth))]
-            rest = len(video.truth) - len(observed)
-            guesses = {
-                "actfusion": video.anticipated[alpha],
-                "current": np.concatenate([observed, repeat_current(observed, rest)]),
-                "markov": np.concatenate([observed, markov.predict(observed, rest)]),
-            }
-            for name, guess in guesses.items():
-                anticipation[name].add(guess, video.truth, alpha)
-    result = dict(segmentation.result())
-    truth = np.concatenate([video.online_truth for video in videos])
-    result["online_acc"] = accuracy(np.concatenate([video.online for video in videos]), truth)
-    result["online_acc_2s"] = accuracy(np.concatenate([video.later for video in videos]), truth)
-    for name in names:
-        cells = anticipation[name].result()
-        result |= {f"{name}_{cell}": value for cell, value in cells.items()}
-        result[f"{name}_moc_mean"] = float(np.mean(list(cells.values())))
-    return result
+def score_row(videos: Sequence[Watched]) -> dict[str, float]:
+    """The figures of one row, by name."""
+    live, forecasts = [video.live for video in videos], [video.forecasts for video in videos]
+    return {**score_live(live), **score_forecasts(forecasts)}
 
 
-@cache
-def _markov() -> MarkovBaseline:
-    return MarkovBaseline.fit([_training_labels(seed) for seed in _BASELINE_SEEDS], len(CLASS_NAMES))
+_VIEWER = {
+    "now": "now", "hindsight": "in hindsight", "next": "next", "soon": "5 s", "flicker": "flicker, s/min",
+    "on_screen": "on screen", "delay_median": "delay, s: median", "delay_p95": "95 %", "missed": "missed",
+}  # fmt: skip
 
 
-def _training_labels(seed: int) -> Labels:
-    seconds = float(np.random.default_rng([seed, 9]).uniform(65.0, 115.0))
-    script = write_script(seed, seconds)
-    return np.array([_INDEX[label_at(script, i / float(RATE))] for i in range(int(seconds * RATE))])
-
-
-def show(console: Console, result: dict[str, float], count: int) -> None:
-    """Print the figures as two tables."""
-    table = Table(title=f"{count} held-out videos: segmentation", title_justify="left")
-    columns = {
-        "acc": "accuracy", "edit": "edit", "f1_10": "F1@10", "f1_25": "F1@25", "f1_50": "F1@50",
-        "online_acc": "online", "online_acc_2s": "online, 2 s later",
-    }  # fmt: skip
-    for title in columns.values():
-        table.add_column(title, justify="right")
-    table.add_row(*(f"{result[key]:.1f}" for key in columns))
+def show_rows(console: Console, rows: dict[str, dict[str, float]], count: int) -> None:
+    """Print what a viewer had, and whether the forecasts were calibrated, a line a kind of kitchen."""
+    table = Table(title=f"{count} held-out kitchens each, streamed", title_justify="left")
+    table.add_column("kitchens of")
+    for head in _VIEWER.values():
+        table.add_column(head, justify="right")
+    for name, scores in rows.items():
+        table.add_row(name, *(f"{scores[key]:.1f}" if key in scores else "-" for key in _VIEWER))
     console.print(table)
-    table = Table(title="anticipation, MoC: observed > horizon", title_justify="left", box=SIMPLE, padding=0)
-    table.add_column("")
-    cells = [(alpha, beta) for alpha in ALPHAS for beta in BETAS]
-    for alpha, beta in cells:
-        table.add_column(f"{alpha:g}>{beta:g}", justify="right")
-    table.add_column("mean", justify="right")
-    rows = {"actfusion": "ActFusion", "markov": "Markov chain", "current": "current goes on"}
-    for key, title in rows.items():
-        figures = [result[f"{key}_moc_obs{alpha:g}_pred{beta:g}"] for alpha, beta in cells]
-        table.add_row(title, *(f"{value:.1f}" for value in figures), f"{result[f'{key}_moc_mean']:.1f}")
-    console.print(table)
+    show_forecasts(console, rows)
 
 
 def evaluate_kitchen(
-    checkpoint: Path | None, seeds: range, tick: float, work: Path, console: Console
-) -> dict[str, float]:
-    """Render and watch the seeds, print the tables, and return the figures.
+    checkpoint: Path | None,
+    rows: Sequence[Row],
+    seeds: range,
+    tick: float | None,
+    futures: int | None,
+    work: Path,
+    console: Console,
+) -> dict[str, object]:
+    """Render and watch the seeds, and print the tables.
 
     Args:
         checkpoint: None for the bundled one.
+        rows: kinds of kitchens.
         seeds: of the kitchens; those below 10000 were for training.
-        tick: seconds from one run of the model to the next.
+        tick: seconds from one run of the model to the next; None for the stream's own.
+        futures: as in `Task`.
         work: where rendered videos are kept.
         console: where tables and progress go.
+
+    Returns:
+        The figures of the protocols by name, where there are kitchens of 90 s, and under "rows" those of each
+        row by its name.
 
     Raises:
         StreamError: the checkpoint cannot be used.
     """
     work.mkdir(parents=True, exist_ok=True)
-    tasks = [(seed, checkpoint, work, tick) for seed in seeds]
+    tasks = [Task(row, seed, checkpoint, work, tick, futures) for row in rows for seed in seeds]
+    videos: dict[Row, list[Watched]] = {row: [] for row in rows}
     with (
         multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool,
         Progress(console=console) as progress,
     ):
         bar = progress.add_task("watching", total=len(tasks))
-        videos = []
-        for video in pool.imap(watch, tasks):
-            videos.append(video)
+        for task, watched in zip(tasks, pool.imap(watch, tasks), strict=True):
+            videos[task.row].append(watched)
             progress.advance(bar)
-    result = score(videos)
-    show(Console(width=max(console.width, 120)), result, len(videos))
-    return result
+    scores = {row.name: score_row(watched) for row, watched in videos.items()}
+    wide = Console(width=max(console.width, 120))
+    show_rows(wide, scores, len(seeds))
+    whole = [each.whole for watched in videos.values() for each in watched if each.whole is not None]
+    protocols = score_protocols(whole) if whole else {}
+    if whole:
+        show_protocols(wide, protocols, len(whole))
+    return {**protocols, "rows": scores}

@@ -9,16 +9,21 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from actfusion_stream.engine.clock import FeatureClock
-from actfusion_stream.engine.predictor import Predictor
+from actfusion_stream.engine.futures import candidates, futures
+from actfusion_stream.engine.predictor import Prediction, Predictor
 from actfusion_stream.engine.settings import MEMORY_SECONDS, Horizon
+from actfusion_stream.engine.timeline import Tick
 
+from .forecasts import Forecasts, score_forecasts
 from .metrics import SegmentationScore
+from .truth import script_of
 
 DELAYS = (0.0, 1.0, 2.0, 5.0)  # seconds after a feature was first seen
 HORIZONS = (5.0, 10.0, 20.0, 60.0)  # seconds after a tick
@@ -38,6 +43,7 @@ class Replay:
         anticipated: at each of them, labels of the steps that follow these, as many as the horizon holds.
         period: seconds from one step to the next.
         tick: seconds from one tick to the next.
+        forecasts: what several futures said at each tick; None where nobody asked.
     """
 
     truth: Labels
@@ -47,6 +53,7 @@ class Replay:
     anticipated: list[Labels]
     period: float
     tick: float
+    forecasts: Forecasts | None = None
 
 
 def replay(
@@ -56,6 +63,7 @@ def replay(
     clock: FeatureClock,
     tick: float,
     horizon: Horizon,
+    class_names: Sequence[str] | None = None,
 ) -> Replay:
     """Run the model at every tick of one video.
 
@@ -66,11 +74,13 @@ def replay(
         clock: when the features are, and when they can be there.
         tick: seconds from one run of the model to the next.
         horizon: how far to anticipate.
+        class_names: given where the predictor draws several futures that are to be scored.
     """
     ticks: list[int] = []
     passed: list[int] = []
     said: list[Labels] = []
     anticipated: list[Labels] = []
+    forecasts: list[Tick] = []
     steps = features.shape[1]
     period = clock.period
     memory = max(1, round(MEMORY_SECONDS / period))
@@ -88,7 +98,23 @@ def replay(
         kept = said[-1][:first] if said else np.zeros(0, np.int64)
         said.append(np.concatenate([kept, prediction.labels[: seen - first]]))
         anticipated.append(prediction.labels[seen - first :])
-    return Replay(truth, ticks, passed, said, anticipated, period, tick)
+        if class_names is not None:
+            forecasts.append(_forecast(prediction, clock, seen, class_names))
+    scored = None
+    if class_names is not None:
+        index = {name: i for i, name in enumerate(class_names)}
+        scored = Forecasts.of(forecasts, script_of(truth, clock, class_names), index)
+    return Replay(truth, ticks, passed, said, anticipated, period, tick, scored)
+
+
+def _forecast(prediction: Prediction, clock: FeatureClock, seen: int, class_names: Sequence[str]) -> Tick:
+    """What a stream's tick would say of the time after `seen` features."""
+    future = prediction.samples.shape[1]
+    now, current = clock.edge(seen), int(prediction.labels[-future - 1])
+    edges = now + clock.period * np.arange(future + 1)
+    several = futures(prediction.samples, prediction.likeliest, prediction.future, edges, class_names)
+    following = candidates(prediction.samples, current, edges, class_names)
+    return Tick(now, now, (), several.samples[several.likeliest], next=following, futures=several)
 
 
 def said_after(video: Replay, delay: float) -> Labels:
@@ -122,7 +148,7 @@ def score_replays(videos: list[Replay], class_names: tuple[str, ...]) -> dict[st
         `online_f1_10`, `_25`, `_50` of the labels given at once; `online_moc_5s`, `_10s`, `_20s`, `_60s`,
         mean over classes of the steps that follow each tick within so many seconds, pooled over all
         ticks; and `flicker`, in seconds per minute. Steps before a tick whose features it could not have yet
-        are no part of what follows it.
+        are no part of what follows it. Of several futures also what `score_forecasts` returns.
     """
     names = np.array(class_names)
     result: dict[str, float] = {}
@@ -150,4 +176,4 @@ def score_replays(videos: list[Replay], class_names: tuple[str, ...]) -> dict[st
     result["flicker"] = float(
         np.average([flicker(video) for video in videos], weights=[len(video.truth) for video in videos])
     )
-    return result
+    return result | score_forecasts([video.forecasts for video in videos if video.forecasts is not None])

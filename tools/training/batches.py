@@ -12,13 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from actfusion_stream.models.masking import anticipative_mask, draw_mask
+from actfusion_stream.models.masking import draw_mask
 
 from ..data.features import Features
 from .augmentation import stretch
 from .examples import Example
 from .presets import Preset
 from .settings import RATIO
+from .streaming import draw_observed, draw_total
 
 # Of each thread of a CPU: steps, padding among them, that one pass takes at most; and what a pass costs
 # whatever its size, in steps of a video.
@@ -81,10 +82,11 @@ class Draw:
 
 
 def draw_example(example: Example, preset: Preset, no_length: bool, rng: np.random.Generator) -> Draw:
-    """One video as training sees it: subsampled from a random offset, under a drawn mask.
+    """One video as training sees it, subsampled from a random offset: under a mask, or as a stream has it.
 
     Without the true length, the anticipative mask observes a share of the video and hides `RATIO` times as
-    much; what of that lies beyond the video has a label that nobody knows, and is not scored.
+    much. In a stream, prefix and future are of any length. What of a future lies beyond the video has a label
+    that nobody knows, and is not scored.
     """
     offset = int(rng.integers(min(preset.sample_rate, len(example.labels))))
     frames = stretch(example.labels, preset.stretch, rng)[offset :: preset.sample_rate]
@@ -93,18 +95,22 @@ def draw_example(example: Example, preset: Preset, no_length: bool, rng: np.rand
     labels, boundary = example.labels[frames], example.boundary[frames]
     seed = int(rng.integers(2**63)) if preset.noise else 0
     boundary = boundary / max(float(boundary.max()), 1e-6)
-    kind = preset.mask.kinds[rng.integers(len(preset.mask.kinds))]
-    visible = draw_mask(labels, boundary, replace(preset.mask, kinds=(kind,)), rng)
-    scored = np.ones(len(labels), dtype=bool)
-    if kind == "anticipative" and no_length:
-        observed = int(visible.sum())
-        total = observed + math.ceil(RATIO * observed)
-        short = max(0, total - len(labels))
-        frames = frames[:total]
-        labels = np.pad(labels[:total], (0, short), mode="edge")
-        boundary = np.pad(boundary[:total], (0, short))
-        scored = np.pad(scored[:total], (0, short))
-        visible = anticipative_mask(total, observed / total) & scored
+    total = len(labels)
+    if preset.streaming and rng.random() < preset.streaming:
+        total = draw_total(len(labels), rng)
+        visible = np.arange(total) < draw_observed(total, len(labels), rng)
+    else:
+        kind = preset.mask.kinds[rng.integers(len(preset.mask.kinds))]
+        visible = draw_mask(labels, boundary, replace(preset.mask, kinds=(kind,)), rng)
+        if kind == "anticipative" and no_length:
+            observed = int(visible.sum())
+            total = observed + math.ceil(RATIO * observed)
+            visible = np.arange(total) < observed
+    beyond = max(0, total - len(labels))
+    scored = np.arange(total) < len(labels)
+    frames = frames[:total]
+    labels = np.pad(labels[:total], (0, beyond), mode="edge")
+    boundary = np.pad(boundary[:total], (0, beyond))
     return Draw(
         example.features, frames, preset.noise, seed, labels, boundary.astype(np.float32), visible, scored
     )

@@ -38,6 +38,8 @@ class Preset:
             could know a video by, and keeps the order of actions.
         noise: standard deviation of the noise that training adds to the features, in their own unit; 0 in the
             release. It keeps few videos from being told apart by what has nothing to do with actions.
+        streaming: share of the examples that are what a stream has seen instead of a video under a mask, see
+            `streaming`; 0 in the release.
         boundary_sigma: frames, of the Gaussian that softens the boundaries.
         learning_rate, weight_decay: of Adam.
         average: decay per optimizer step of a moving average of the weights, which is then what is scored and
@@ -55,6 +57,7 @@ class Preset:
     stretch: float = 0.0
     swap: float = 0.0
     noise: float = 0.0
+    streaming: float = 0.0
     boundary_sigma: float = 20.0
     learning_rate: float = 5e-4
     weight_decay: float = 0.0
@@ -191,5 +194,7 @@ def _argument(found: Field[Any], kind: Any) -> dict[str, Any]:
 
 def _number(found: Field[Any], kind: type) -> Callable[[str], float]:
     """No size, weight or share is negative; among layers, -1 and -2 are the input and the prediction."""
+    if found.name == "streaming":
+        return number("a share", 0, 1)
     least = -2 if found.name == "conditioning_layers" else 0
     return whole_number("a whole number", least, _MOST) if kind is int else number("a number", least, _MOST)

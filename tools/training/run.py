@@ -12,11 +12,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, track
 
 from actfusion_stream.errors import StreamError
+from actfusion_stream.weights.familiarity import steps_of
 
 from ..data.dataset import Dataset, FeatureSource
 from ..data.labelled import read_videos
 from ..evaluation.causality import feature_clock
 from .examples import Example, hold_out
+from .familiarity import learn_familiarity
 from .presets import Preset
 from .run_folder import RunFolder
 from .settings import RATIO, Settings
@@ -47,7 +49,9 @@ def train(
         ) from error
     dataset = Dataset(settings.data)
     source = FeatureSource(dataset, settings.features)
-    training, held_out = hold_out(dataset.split(settings.split, "train"), settings.held_out, settings.seed)
+    training, held_out = hold_out(
+        dataset.split(settings.split, "train"), settings.held_out, settings.seed, settings.held_out_by
+    )
     named = track(
         training + held_out,
         "reading annotations",
@@ -73,7 +77,15 @@ def train(
         "training_videos": len(training),
         "held_out_videos": held_out,
     }
-    folder = RunFolder(out, trainer, source, about)
+    # It reads each file from end to end, which finds what is damaged, and which the first epoch need not do.
+    features = [example.features for example in examples]
+    familiarity = learn_familiarity(
+        features,
+        [video.features for video in judges],
+        preset.sample_rate,
+        steps_of(clock.period * preset.sample_rate),
+    )
+    folder = RunFolder(out, trainer, source, about, familiarity)
     if folder.resume():
         console.print(f"going on after epoch {trainer.epoch}")
 

@@ -12,6 +12,7 @@ import torch
 
 from actfusion_stream.errors import StreamError
 from actfusion_stream.weights.checkpoint import Checkpoint
+from actfusion_stream.weights.familiarity import Familiarity
 
 from ..data.dataset import FeatureSource
 from .resume import save_whole
@@ -26,13 +27,21 @@ class RunFolder:
         trainer: of the run.
         source: the features it learns from, whose extractor goes into the checkpoints.
         about: what the checkpoints say of their training; a run is resumed under the same only.
+        familiarity: what those features look like; None where that says nothing.
 
     Attributes:
         best: mean score of the best epoch so far; minus infinity before the first is scored.
     """
 
-    def __init__(self, folder: Path, trainer: Trainer, source: FeatureSource, about: dict[str, Any]) -> None:
-        self._folder, self._trainer, self._about = folder, trainer, about
+    def __init__(
+        self,
+        folder: Path,
+        trainer: Trainer,
+        source: FeatureSource,
+        about: dict[str, Any],
+        familiarity: Familiarity | None,
+    ) -> None:
+        self._folder, self._trainer, self._about, self._familiarity = folder, trainer, about, familiarity
         self._class_names = source.dataset.class_names
         self._extractor, self._extractor_state = source.extractor, source.extractor_state()
         if self._extractor is not None:  # the model reads every so many of them
@@ -79,5 +88,6 @@ class RunFolder:
             extractor_spec=self._extractor,
             extractor_state=self._extractor_state,
             median=max(1, preset.median),
+            familiarity=self._familiarity,
             training={**self._about, "epoch": self._trainer.epoch, "scores": scores},
         ).save(self._folder / name)

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from actfusion_stream.engine.clock import FeatureClock
+from actfusion_stream.engine.predictor import Predictor
+from actfusion_stream.engine.settings import Horizon
 from actfusion_stream.models.actfusion import ActFusion
 
 from ..data.labelled import LabelledVideo
 from ..evaluation.causality import available
 from ..evaluation.inference import anticipate, segment
 from ..evaluation.metrics import AnticipationScore, SegmentationScore
+from ..evaluation.replay import Replay, replay, score_replays
 from .presets import Preset
-from .settings import RATIO
+from .settings import LIVE_RATIO, RATIO
+
+_TICKS = 12  # of a video's replay: few, for speed
+_STREAMED = ("online_acc", "online_edit", "online_moc_10s")  # what is judged of it
 
 
 def validate(
@@ -37,10 +45,12 @@ def validate(
 
     Returns:
         The metrics' names and percentages, and "mean": the average of both tasks' averages, which chooses the
-        best epoch.
+        best epoch. A model that is trained for streams has a third task: each video is replayed at a few
+        ticks, and judged by the labels given then, and by those of the next 10 s.
     """
     tas, lta = SegmentationScore(), AnticipationScore()
     names = np.array(class_names)
+    replays: list[Replay] = []
     for video in videos:
         truth, features = video.labels, video.array()
         tas.add(names[segment(model, preset, features, offsets=1)], names[truth])
@@ -57,6 +67,28 @@ def validate(
                 offsets=1,
             )
             lta.add(labels, truth, alpha)
-    segmentation, anticipation = tas.result(), lta.result()
-    mean = (np.mean(list(segmentation.values())) + np.mean(list(anticipation.values()))) / 2
-    return {**segmentation, **anticipation, "mean": float(mean)}
+        if preset.streaming:
+            horizon = Horizon(ratio=RATIO if no_length else LIVE_RATIO)
+            replays.append(_replayed(model, video, features, preset, clock, horizon))
+    tasks = [tas.result(), lta.result()]
+    if replays:
+        found = score_replays(replays, class_names)
+        tasks.append({name: found[name] for name in _STREAMED if name in found})
+    mean = np.mean([np.mean(list(task.values())) for task in tasks])
+    return {name: score for task in tasks for name, score in task.items()} | {"mean": float(mean)}
+
+
+def _replayed(
+    model: ActFusion,
+    video: LabelledVideo,
+    features: NDArray[np.float32],
+    preset: Preset,
+    clock: FeatureClock,
+    horizon: Horizon,
+) -> Replay:
+    """What is said of a video at a few ticks, as by `actfusion-evaluate --online` at every second."""
+    steps = slice(None, None, preset.sample_rate)
+    slow = replace(clock, stride=clock.stride * preset.sample_rate)
+    tick = features[:, steps].shape[1] * slow.period / _TICKS
+    predictor = Predictor(model, max(1, preset.median))
+    return replay(predictor, features[:, steps], video.labels[steps], slow, tick, horizon)

@@ -189,10 +189,13 @@ def test_nothing_follows_the_end(engine: Engine) -> None:
     [
         ({"tick": 0.0}, "tick 0: give seconds of video from 0.04 to 60"),
         ({"memory": 0.1}, "memory 0.1: give seconds from 1 to 86400"),
+        ({"futures": 0}, "futures 0: give how many to draw, a whole number from 1 to 64, e.g. 8"),
+        ({"futures": 65}, "futures 65: give how many to draw, a whole number from 1 to 64, e.g. 8"),
+        ({"futures": 2.5}, "futures 2.5: give how many to draw, a whole number from 1 to 64, e.g. 8"),
         ({"horizon": "soon"}, "horizon soon: give a ratio of the observed length"),
         *(
             ({name: value}, f"{name} {shown}: give ")
-            for name in ("tick", "memory", "horizon")
+            for name in ("tick", "memory", "horizon", "futures")
             for value, shown in [
                 (math.nan, "nan"),
                 (math.inf, "inf"),

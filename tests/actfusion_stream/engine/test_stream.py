@@ -26,10 +26,10 @@ PERIOD = 4 / 15  # seconds from one feature of the tiny extractor to the next
 LOOKAHEAD = 3 / 15
 
 
-def draw(path: Path, times: Sequence[float], comment: str = "") -> Path:
+def draw(path: Path, times: Sequence[float]) -> Path:
     """A video of a bright bar that moves with time, at any times."""
     info = SourceInfo("drawn", 64, 48, None, 15.0, live=False, has_audio=False)
-    with VideoWriter(path, info, comment) as writer:
+    with VideoWriter(path, info) as writer:
         for time in times:
             image = np.full((48, 64, 3), 40, np.uint8)
             column = int(20 * time) % 48
@@ -402,12 +402,3 @@ def test_a_clock_that_jumps_by_hours_is_told_not_filled(tiny_checkpoint: Path, t
     assert str(error.value) == (
         "jump.mkv: its time jumps from 0.1 s to 40000.0 s; a gap may last 3600 s: cut the video there"
     )
-
-
-@pytest.mark.parametrize(("comment", "warned"), [("drawn for a test", False), ("", True), ("holiday", True)])
-def test_the_note_is_spared_only_at_home(
-    tiny_checkpoint: Path, tmp_path: Path, comment: str, warned: bool
-) -> None:
-    video = draw(tmp_path / "drawn.mp4", steady(0.2), comment)
-    with open_stream(video, checkpoint=tiny_checkpoint) as stream:
-        assert stream.note == ("random weights: what is said means nothing" if warned else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from actfusion_stream.engine.timeline import Segment, Tick, segments_from_labels
+from actfusion_stream.engine.timeline import Futures, Gap, Segment, Tick, segments_from_labels
 
 NAMES = ("background", "cut", "mix")
 CUT, MIX = Segment("cut", 0.0, 4.0, 0.9), Segment("mix", 4.0, 6.0, 0.8)
@@ -57,3 +57,38 @@ def test_the_current_action_ends_the_past() -> None:
 def test_what_merely_goes_on_is_not_upcoming(future: tuple[Segment, ...], upcoming: tuple[str, ...]) -> None:
     tick = Tick(6.5, 6.0, (CUT, MIX), future)
     assert tuple(segment.label for segment in tick.upcoming) == upcoming
+
+
+@pytest.mark.parametrize(
+    ("time", "said"),
+    [
+        (-1.0, "cut"),
+        (0.0, "cut"),
+        (3.99, "cut"),
+        (4.0, "mix"),
+        (5.2, "mix"),  # a gap: nothing was seen there, so what came before it
+        (5.99, "background"),
+        (6.0, "mix"),  # from `observed_until` on it is the future that says
+        (6.99, "mix"),
+        (7.0, "cut"),
+        (99.0, "cut"),
+    ],
+)
+def test_what_is_said_of_a_time(time: float, said: str) -> None:
+    past = (CUT, Segment("mix", 4.0, 5.0, 0.8), Segment("background", 5.5, 6.0, 0.7))
+    future = (Segment("mix", 6.0, 7.0, 0.6), Segment("cut", 7.0, 9.0, 0.5))
+    assert Tick(6.5, 6.0, past, future, gaps=(Gap(5.0, 5.5, "dropped"),)).at(time).label == said
+
+
+def test_without_a_future_the_last_action_is_still_said() -> None:
+    assert Tick(6.5, 6.0, (CUT, MIX), ()).at(8.0) == MIX
+
+
+def test_futures_that_say_the_same_are_equal() -> None:
+    one, same = (Futures(((MIX,), (CUT, MIX)), 1, np.full((2, 3), 0.5, np.float32)) for _ in range(2))
+    assert one == same
+    assert Tick(6.5, 6.0, (CUT,), (MIX,), futures=one) == Tick(6.5, 6.0, (CUT,), (MIX,), futures=same)
+    assert one != Futures(one.samples, 0, one.probabilities)
+    assert one != Futures(one.samples[:1], 1, one.probabilities)
+    assert one != Futures(one.samples, 1, one.probabilities + np.float32(0.1))
+    assert one != None  # noqa: E711

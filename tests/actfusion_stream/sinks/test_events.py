@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sinks_of_tests import beginning, end
 
-from actfusion_stream.engine.timeline import Gap, Segment, Tick
+from actfusion_stream.engine.timeline import Candidate, Futures, Gap, Segment, Tick
 from actfusion_stream.errors import StreamError
 from actfusion_stream.sinks.events import EventLog
 from actfusion_stream.sources.frames import SourceInfo
@@ -36,8 +38,28 @@ def test_a_tick_is_one_line_of_json(tmp_path: Path) -> None:
         '{"label": "pour_oil", "start": 4.0, "end": 6.4, "confidence": 0.5}], '
         '"future": [{"label": "pour_oil", "start": 6.4, "end": 8.0, "confidence": 0.7}, '
         '{"label": "mix", "start": 8.0, "end": 9.6, "confidence": 0.333}], '
+        '"next": [], "futures": null, "unfamiliar": false, "strangeness": null, '
         '"latency_ms": {"decode": 1.3, "total": 20.0}}\n'
     )
+
+
+def test_several_futures_are_told_by_candidate_and_by_second(tmp_path: Path) -> None:
+    following = (Candidate("mix", 0.875, 8.0, 7.2004, 9.6), Candidate("cut_tomato", 1 / 8, 9.0, 9.0, 9.0))
+    probabilities = np.array([[0.04, 0.96, 0.0], [0.05, 0.1254, 0.8246]], np.float32)
+    log = EventLog(tmp_path / "events.jsonl")
+    log.start(replace(INFO, class_names=("cut_tomato", "pour_oil", "mix")))
+    log.tick(replace(TICK, next=following, futures=Futures((FUTURE, FUTURE), 1, probabilities)))
+    log.close()
+    event = json.loads((tmp_path / "events.jsonl").read_text())
+    assert event["next"] == [
+        {"label": "mix", "probability": 0.875, "start": 8.0, "earliest": 7.2, "latest": 9.6},
+        {"label": "cut_tomato", "probability": 0.125, "start": 9.0, "earliest": 9.0, "latest": 9.0},
+    ]
+    assert event["futures"] == {
+        "likeliest": 1,
+        "seconds": [{"pour_oil": 0.96}, {"mix": 0.825, "pour_oil": 0.125, "cut_tomato": 0.05}],
+    }
+    assert list(event["futures"]["seconds"][1]) == ["mix", "pour_oil", "cut_tomato"]  # the likeliest first
 
 
 def test_every_line_can_be_read_as_soon_as_it_is_written(tmp_path: Path) -> None:

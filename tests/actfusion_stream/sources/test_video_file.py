@@ -33,7 +33,7 @@ def times(frames: list[Frame]) -> list[float]:
 
 
 def test_info_is_known_before_reading(tmp_path: Path) -> None:
-    video = make_video(tmp_path / "kitchen.mp4", sound="aac", comment="made for a test")
+    video = make_video(tmp_path / "kitchen.mp4", sound="aac")
     with open_source(str(video)) as source:
         sound = source.info.sound
         assert sound is not None
@@ -46,7 +46,6 @@ def test_info_is_known_before_reading(tmp_path: Path) -> None:
             rate=10.0,
             live=False,
             has_audio=True,
-            comment="made for a test",
             clock=Fraction(1, 16_000),
         )
 

@@ -1,9 +1,12 @@
 """The overlay: what is drawn where, at any size of picture, and at what cost."""
 
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import pytest
 
-from actfusion_stream.engine.timeline import Segment, Tick
+from actfusion_stream.engine.timeline import Candidate, Futures, Segment, Tick
 from actfusion_stream.views.overlay import Overlay
 from actfusion_stream.views.palette import class_colors
 
@@ -16,11 +19,19 @@ FUTURE = (
     Segment("serve_salad_onto_plate", 50, 60, 0.5),
 )
 TICK = Tick(seen_until=40.5, observed_until=40.0, past=PAST, future=FUTURE)
+SURE = np.zeros((20, 4), np.float32)  # of each second from 40 s on
+SURE[:5, 1] = SURE[5:10, 2] = SURE[10:, 3] = 1.0
 SIZES = [(120, 160), (240, 320), (720, 1280), (1280, 720), (1080, 1920), (96, 72), (40, 30), (2160, 3840)]
 
 
 def picture(height: int = 240, width: int = 320, value: int = 120) -> np.ndarray:
     return np.full((height, width, 3), value, np.uint8)
+
+
+def several(probabilities: np.ndarray, earliest: float = 45.0, latest: float = 45.0) -> Tick:
+    """The tick, as futures with these probabilities see it."""
+    candidate = Candidate("place_cucumber_into_bowl", 0.9, 45.0, earliest, latest)
+    return replace(TICK, next=(candidate,), futures=Futures((FUTURE,), 0, probabilities))
 
 
 def where(image: np.ndarray, label: str) -> np.ndarray:
@@ -29,10 +40,14 @@ def where(image: np.ndarray, label: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
-@pytest.mark.parametrize("tick", [TICK, None], ids=["tick", "warming up"])
+@pytest.mark.parametrize(
+    "tick",
+    [TICK, None, several(SURE / 2, 43.5, 120.0), replace(TICK, strangeness=2.0)],
+    ids=["tick", "warming up", "several futures", "unfamiliar"],
+)
 def test_draws_on_any_size_without_touching_the_frame(height: int, width: int, tick: Tick | None) -> None:
     frame = picture(height, width)
-    drawn = Overlay(CLASSES, "a note that is a good deal longer than fits").draw(frame, 41.0, tick)
+    drawn = Overlay(CLASSES).draw(frame, 41.0, tick)
     assert drawn.shape == (height, width, 3)
     assert drawn.dtype == np.uint8
     assert (frame == 120).all()
@@ -94,7 +109,10 @@ def test_the_countdown_counts_from_the_frame_not_from_the_tick() -> None:
 
 def test_long_labels_end_within_the_picture() -> None:
     label = "place_the_very_finely_chopped_cucumber_into_the_large_wooden_bowl"
-    tick = Tick(5.0, 5.0, (Segment(label, 0, 5, 1.0),), (Segment(label + "_again", 5, 9, 1.0),))
+    following = Segment(label + "_again", 5.5, 9, 1.0)
+    candidates = (Candidate(following.label, 1.0, 65.0, 55.0, 140.0),)  # the longest range: "in 0:50-2:15"
+    past, future = (Segment(label, 0, 5, 1.0),), (Segment(label, 5, 5.5, 1.0), following)
+    tick = Tick(5.0, 5.0, past, future, next=candidates, strangeness=2.0)
     for height, width in SIZES[:4]:
         drawn = Overlay([label]).draw(picture(height, width, 0), 5.0, tick)
         assert (drawn[:, -2:] < 60).all()
@@ -106,11 +124,68 @@ def test_nothing_more_to_come_is_said() -> None:
     assert (drawn[196:210, 9:120] > 150).any()
 
 
-def test_the_note_stands_at_the_top_also_before_the_first_tick() -> None:
-    for tick in (None, TICK):
-        drawn = Overlay(CLASSES, "demo model").draw(picture(), 0.0, tick)
-        assert (drawn[9:24, 9:80] > 200).any()
-        assert (Overlay(CLASSES).draw(picture(), 0.0, tick)[:60] == 120).all()
+def test_the_strip_fades_where_the_futures_disagree() -> None:
+    def brightness(probabilities: np.ndarray) -> np.ndarray:
+        """(63,) of the strip's future, from just after now on."""
+        strip = Overlay(CLASSES).draw(picture(), 40.0, several(probabilities))[222:230, 213:276]
+        return strip.max(axis=(0, 2)).astype(int)
+
+    sure, half, never = (brightness(share * SURE) for share in (1.0, 0.5, 0.0))
+    edges = sure < 50  # the hairlines between segments
+    assert edges.sum() == 2
+    assert (sure > half + 30)[~edges].all()
+    assert (half > never + 30)[~edges].all()
+    assert (never > 45)[~edges].all()  # the track is 40: what the likeliest future has is always to be seen
+    later = SURE.copy()
+    later[10:] *= np.linspace(1, 0, 10)[:, None]
+    fading = brightness(later)
+    np.testing.assert_array_equal(fading[:32], sure[:32])  # 40 to 49.5 s
+    assert (np.diff(fading[38:]) <= 0).all()
+    assert fading[-1] < fading[38] - 100
+
+
+def test_sure_futures_look_as_a_single_one() -> None:
+    single, sure = (Overlay(CLASSES).draw(picture(), 40.0, tick)[215:] for tick in (TICK, several(SURE)))
+    # But for the seconds in which one action gives way to another: 3.4 pixels each.
+    differing = (single != sure).any(axis=(0, 2))
+    assert differing.sum() <= 8
+    assert not differing[:220].any()
+
+
+def test_the_countdown_is_a_range_where_the_start_is_unsure() -> None:
+    """Told by how wide it is: the text ends at the right margin."""
+
+    def left_end(tick: Tick) -> int:
+        drawn = Overlay(CLASSES).draw(picture(value=0), 41.0, tick)[196:210, 230:]
+        return 230 + int((drawn > 150).any(axis=(0, 2)).argmax())
+
+    assert left_end(several(SURE)) == left_end(TICK)  # in 4 s
+    assert left_end(several(SURE, 44.8, 45.6)) == left_end(TICK)
+    width = cv2.getTextSize((0, 0), "\N{EN DASH}9", (0, 0), cv2.FontFace("sans"), 12, 600)[2]
+    assert left_end(several(SURE, 44.2, 49.6)) == pytest.approx(left_end(TICK) - width, abs=2)  # in 4-9 s
+
+
+def test_what_is_drawn_as_now_is_what_the_frame_shows() -> None:
+    """Five seconds after the past ended, the action that was to come has begun."""
+    seen, ahead = replace(FUTURE[1], end=46.0), replace(FUTURE[1], start=46.0)
+    overlay, begun = Overlay(CLASSES), Tick(46.0, 46.0, (*PAST, seen), (ahead, FUTURE[2]))
+    now = np.s_[170:212]  # the lines of now and next
+    drawn = overlay.draw(picture(), 46.0, TICK)
+    assert where(drawn, "place_cucumber_into_bowl")[170:190, 9:15].any()
+    assert not where(drawn, "cut_tomato")[now].any()
+    np.testing.assert_array_equal(drawn[now], overlay.draw(picture(), 46.0, begun)[now])
+
+
+def test_what_is_unfamiliar_is_called_so_and_its_labels_are_subdued() -> None:
+    familiar = Overlay(CLASSES).draw(picture(), 41.0, replace(TICK, strangeness=0.9))
+    strange = Overlay(CLASSES).draw(picture(), 41.0, replace(TICK, strangeness=1.1))
+    assert (familiar[:60] == 120).all()
+    assert (strange[9:24, 9:250] > 200).any()
+    assert (strange[9:24, 262:] == 120).all()  # one line
+    assert not where(strange[:215], "cut_tomato").any()
+    assert familiar[170:190, 20:120].max() > 230
+    assert strange[170:190, 20:120].max() < 180
+    np.testing.assert_array_equal(familiar[215:], strange[215:])  # the strip
 
 
 def test_a_label_the_classes_do_not_have_is_grey() -> None:

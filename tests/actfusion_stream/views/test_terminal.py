@@ -7,7 +7,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
-from sample_moment import CAMERA, CLASSES, FILE, FUTURE, NOTE, PAST, TICK, console, stats, written
+from sample_moment import (
+    CAMERA,
+    CANDIDATES,
+    CLASSES,
+    FILE,
+    FUTURE,
+    PAST,
+    SEVERAL,
+    TICK,
+    UNFAMILIAR,
+    console,
+    stats,
+    written,
+)
 
 from actfusion_stream.engine.timeline import Segment, Tick
 from actfusion_stream.sources.frames import SourceInfo
@@ -16,12 +29,19 @@ from actfusion_stream.views.terminal import TerminalView
 HATCH = "\N{BOX DRAWINGS LIGHT DIAGONAL UPPER RIGHT TO LOWER LEFT}"
 
 
+STRANGE = replace(SEVERAL, strangeness=1.5)
+
+
 def view(
-    width: int = 80, height: int = 24, tick: Tick | None = TICK, info: SourceInfo = FILE, note: str = NOTE
+    width: int = 80,
+    height: int = 24,
+    tick: Tick | None = TICK,
+    info: SourceInfo = FILE,
+    time: float = 41.0,
 ) -> list[str]:
-    """The lines of the view at 41 s."""
-    shown = TerminalView(info, CLASSES, stats(), note, console(width, height))
-    shown.update(tick, 41.0)
+    """The lines of the view."""
+    shown = TerminalView(info, CLASSES, stats(), console(width, height))
+    shown.update(tick, time)
     return [line.plain for line in shown.render(width, height - 1)]
 
 
@@ -29,8 +49,10 @@ def line_with(lines: list[str], text: str) -> str:
     return next(line for line in lines if text in line)
 
 
-@pytest.mark.parametrize("width", [80, 100, 140])
-@pytest.mark.parametrize("tick", [TICK, None], ids=["tick", "warming up"])
+@pytest.mark.parametrize("width", [60, 80, 100, 140])
+@pytest.mark.parametrize(
+    "tick", [TICK, None, SEVERAL, STRANGE], ids=["tick", "warming up", "several futures", "unfamiliar"]
+)
 def test_fits_the_terminal_and_keeps_its_height(width: int, tick: Tick | None) -> None:
     lines = view(width, 24, tick)
     assert len(lines) == 23  # one row stays free for the cursor
@@ -39,12 +61,12 @@ def test_fits_the_terminal_and_keeps_its_height(width: int, tick: Tick | None) -
 
 def test_what_is_drawn_does_not_wrap() -> None:
     drawn = console(80, 24)
-    with TerminalView(FILE, CLASSES, stats(), NOTE, drawn) as shown:
+    with TerminalView(FILE, CLASSES, stats(), drawn) as shown:
         shown.update(TICK, 41.0)
     last = written(drawn).split("\x1b[2K")[-1]
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", last)
     assert [line for line in plain.splitlines() if len(line) > 80] == []
-    assert NOTE in plain
+    assert "cut tomato" in plain
 
 
 def test_source_progress_and_time_left() -> None:
@@ -65,7 +87,7 @@ def test_a_camera_has_no_end() -> None:
 def test_the_current_action_with_confidence_and_since_when() -> None:
     lines = view()
     i = lines.index(line_with(lines, "NOW"))
-    assert lines[i] == " NOW  86 %  for 0:21, since 0:20, 0.5 s behind"
+    assert lines[i] == " NOW  86 %  for 0:21, since 0:20, 0.5 s foreseen"
     assert lines[i + 1].startswith(" ▗▄▖▖ ▖▄▄▖")  # CUT
 
 
@@ -105,8 +127,86 @@ def test_the_table_of_what_comes_next() -> None:
     assert re.split(r"  +", lines[i + 2])[1:] == ["in 7 s", "1:10", "52 %"]
 
 
-def test_nothing_to_come_is_said() -> None:
-    assert line_with(view(tick=Tick(40.5, 40, PAST, FUTURE[:1])), "no change in sight")
+@pytest.mark.parametrize("several", [False, True])
+def test_nothing_to_come_is_said(several: bool) -> None:
+    futures = SEVERAL.futures if several else None
+    lines = view(tick=Tick(40.5, 40, PAST, FUTURE[:1], futures=futures))
+    assert line_with(lines, "no change in sight")
+
+
+def test_what_may_be_next_as_bars() -> None:
+    lines = view(100, tick=SEVERAL)
+    i = lines.index(line_with(lines, "NEXT"))
+    assert lines[i].split() == ["NEXT", "likely", "starts"]
+    rows = [re.split(r"  +", line.strip()) for line in lines[i + 1 : i + 4]]
+    assert rows == [  # bars of 19 columns: 76, 38 and 19 eighths
+        [2 * HATCH + " place cucumber into bowl", "█████████▌", "50 %", "in 2\N{EN DASH}6 s"],
+        [2 * HATCH + " peel cucumber", "████▊", "25 %", "in 3 s"],
+        [2 * HATCH + " serve salad onto plate", "██▍", "12 %", "in 7\N{EN DASH}20 s"],
+    ]
+    assert lines[i + 4].split() == ["LIKELIEST", "COURSE", "starts", "lasts", "sure"]
+    assert re.split(r"  +", lines[i + 5])[1:] == ["in 2 s", "5 s", "64 %"]
+
+
+def test_that_the_action_goes_on_stands_among_what_may_be_next() -> None:
+    lines = view(100, tick=replace(SEVERAL, next=CANDIDATES[1:]))
+    i = lines.index(line_with(lines, "NEXT"))
+    assert re.split(r"  +", lines[i + 1].strip()) == [
+        2 * HATCH + " cut tomato",
+        "███████████▉",
+        "62 %",
+        "goes on",
+    ]
+    sure = (replace(CANDIDATES[0], probability=1.0),)
+    assert "goes on" not in "".join(view(100, tick=replace(SEVERAL, next=sure)))
+
+
+def test_on_a_narrow_terminal_bars_and_times_are_whole() -> None:
+    lines = view(60, tick=SEVERAL)
+    i = lines.index(line_with(lines, "NEXT"))
+    assert lines[i + 1] == f" {2 * HATCH} place cucumber into bowl █████▌       50 %     in 2\N{EN DASH}6 s"
+    assert lines[i + 3].endswith("12 %    in 7\N{EN DASH}20 s")
+
+
+def test_what_stands_below_does_not_jump_as_futures_come_and_go() -> None:
+    certain = replace(SEVERAL, next=CANDIDATES[:1])
+    begun = [view(100, 30, tick, time=time) for tick, time in ((SEVERAL, 41), (certain, 41), (SEVERAL, 43.5))]
+    assert len({lines.index(line_with(lines, "LIKELIEST")) for lines in begun}) == 1
+    assert {len(lines) for lines in begun} == {len(begun[0])}
+
+
+def test_what_has_begun_by_now_is_now_and_not_next() -> None:
+    for tick in (TICK, SEVERAL):
+        lines = view(tick=tick, time=43.5)
+        assert lines[lines.index(line_with(lines, "NOW"))].startswith(" NOW  64 %  for 0:00, since 0:43")
+        following = lines[lines.index(line_with(lines, "NEXT")) + 1]
+        assert following.startswith(f" {2 * HATCH} serve salad onto plate")
+        assert "in 5 s" in following
+        assert "place cucumber" not in "".join(lines[lines.index(line_with(lines, "NEXT")) :])
+
+
+def test_what_is_unfamiliar_is_called_so_in_the_place_of_how_sure_it_is() -> None:
+    for width in (60, 100):
+        lines = view(width, tick=STRANGE)
+        i = lines.index(line_with(lines, "NOW"))
+        assert lines[i] == " NOW  " + UNFAMILIAR
+        assert lines[i + 1 :] == view(width, tick=SEVERAL)[i + 1 :]
+    assert UNFAMILIAR[:20] in line_with(view(40, tick=STRANGE), "NOW")
+
+
+def test_unfamiliar_labels_are_subdued() -> None:
+    def styles(tick: Tick) -> list[str]:
+        """Of the large label, and of the first row of bars."""
+        shown = TerminalView(FILE, CLASSES, stats(), console())
+        shown.update(tick, 41.0)
+        lines = shown.render(80, 23)
+        plain = [line.plain for line in lines]
+        rows = plain.index(line_with(plain, "NOW")) + 1, plain.index(line_with(plain, "NEXT")) + 1
+        return [" ".join(str(span.style) for span in lines[row].spans) for row in rows]
+
+    assert all("bold" in style for style in styles(SEVERAL))
+    assert not any("bold" in style for style in styles(STRANGE))
+    assert "dim" in styles(STRANGE)[1]
 
 
 def test_the_status_line() -> None:
@@ -130,14 +230,15 @@ def test_a_low_terminal_loses_the_table_first(height: int) -> None:
         assert "ticks" in text
 
 
-def test_a_narrow_terminal_is_not_overrun() -> None:
+@pytest.mark.parametrize("tick", [TICK, SEVERAL, STRANGE], ids=["tick", "several futures", "unfamiliar"])
+def test_a_narrow_terminal_is_not_overrun(tick: Tick) -> None:
     for width in (10, 20, 40, 60):
-        assert max(map(len, view(width))) <= width
+        assert max(map(len, view(width, tick=tick))) <= width
 
 
 def test_refreshes_at_most_eight_times_a_second() -> None:
     drawn = console()
-    with TerminalView(FILE, CLASSES, stats(), "", drawn) as shown:
+    with TerminalView(FILE, CLASSES, stats(), drawn) as shown:
         before = len(written(drawn))
         said = [shown.update(TICK, i / 1000) for i in range(200)]
         assert len(written(drawn)) < before + 20_000
@@ -149,7 +250,7 @@ def test_refreshes_at_most_eight_times_a_second() -> None:
 def test_no_label_overruns_the_terminal(label: str, width: int) -> None:
     """Wide letters, emoji, marks that combine, right-to-left: whatever a checkpoint may name its classes."""
     tick = Tick(41, 40.5, (Segment(label, 0, 41, 0.9),), (Segment(label * 2, 41, 60, 0.5),))
-    shown = TerminalView(FILE, [label, label * 2], stats(), label, console(width, 24))
+    shown = TerminalView(FILE, [label, label * 2], stats(), console(width, 24))
     shown.update(tick, 41.0)
     lines = shown.render(width, 23)
     assert len(lines) <= 23
@@ -163,7 +264,7 @@ def test_the_name_of_a_file_is_harmless() -> None:
 
 def test_an_error_beside_the_view_leaves_the_last_view_and_the_cursor() -> None:
     drawn = console()
-    with pytest.raises(RuntimeError), TerminalView(FILE, CLASSES, stats(), NOTE, drawn):
+    with pytest.raises(RuntimeError), TerminalView(FILE, CLASSES, stats(), drawn):
         raise RuntimeError
-    assert NOTE in written(drawn).split("\x1b[2K")[-1]
+    assert "2.0x speed" in written(drawn).split("\x1b[2K")[-1]
     assert written(drawn).endswith("\x1b[?25h")

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 from sample_moment import CLASSES, FILE, TICK, console, stats, written
 
-from actfusion_stream.engine.timeline import Tick
+from actfusion_stream.engine.timeline import Segment, Tick
 from actfusion_stream.views.plain import PlainView
 from actfusion_stream.views.terminal import TerminalView
 from actfusion_stream.views.view import DetachableView, SilentView, open_view
@@ -158,12 +158,12 @@ FRESH = 0.15  # seconds in which the view does not draw again
 
 def test_a_terminal_is_usable_after_a_view_that_failed() -> None:
     to, out, err = console(), sys.stdout, sys.stderr
-    view = DetachableView(TerminalView(FILE, CLASSES, stats(), "", to))
+    view = DetachableView(TerminalView(FILE, CLASSES, stats(), to))
     with view:
         assert sys.stdout is not out, "what others print goes above the view"
         time.sleep(FRESH)
         view.update("no tick", 41.0)  # type: ignore[arg-type]
-        assert view.lost == "the view failed: AttributeError: 'str' object has no attribute 'current'"
+        assert view.lost == "the view failed: AttributeError: 'str' object has no attribute 'at'"
         assert (sys.stdout, sys.stderr) == (out, err)
         assert SHOW_CURSOR in written(to)
         end = written(to)
@@ -171,15 +171,14 @@ def test_a_terminal_is_usable_after_a_view_that_failed() -> None:
     assert written(to) == end, "it is left alone from then on"
 
 
-@pytest.mark.parametrize("note", ["", "\udce4"])
-def test_a_terminal_that_cannot_show_the_letters_gets_its_cursor_back(note: str) -> None:
+@pytest.mark.parametrize(("label", "encoding"), [("cut_tomato", "ascii"), ("\udce4", "utf-8")])
+def test_a_terminal_that_cannot_show_the_letters_gets_its_cursor_back(label: str, encoding: str) -> None:
     raw = io.BytesIO()
-    encoding = "utf-8" if note else "ascii"
     to = Console(file=io.TextIOWrapper(raw, encoding), width=80, height=24, force_terminal=True)
     out = sys.stdout
-    with DetachableView(TerminalView(FILE, CLASSES, stats(), note, to)) as view:
-        assert sys.stdout is out
-        view.update(TICK, 41.0)
+    with DetachableView(TerminalView(FILE, CLASSES, stats(), to)) as view:
+        view.update(Tick(5.0, 5.0, (Segment(label, 0.0, 5.0, 1.0),), ()), 5.0)
+    assert sys.stdout is out
     assert view.lost.startswith("the view failed: UnicodeEncodeError: ")
     assert raw.getvalue().decode().endswith(SHOW_CURSOR + "\n")
 
@@ -191,7 +190,7 @@ def test_a_terminal_that_goes_away_is_noticed() -> None:
     with suppress(OSError), open(writer, "w", encoding="utf-8") as terminal:  # closing writes what is left
         to = Console(file=terminal, width=80, height=24)
         assert to.is_terminal
-        with DetachableView(TerminalView(FILE, CLASSES, stats(), "", to)) as view:
+        with DetachableView(TerminalView(FILE, CLASSES, stats(), to)) as view:
             assert sys.stdout is not out
             os.close(reader)
             for second in (41.0, 42.0):

@@ -14,6 +14,7 @@ from actfusion_stream.views.wording import (
     printable,
     spoken,
     timeline_window,
+    until,
 )
 
 
@@ -43,6 +44,26 @@ def test_clock(seconds: float, shown: str) -> None:
 )
 def test_countdown(seconds: float, shown: str) -> None:
     assert countdown(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("range_", "shown"),
+    [
+        ((5.0, 3.2, 8.7), "in 4-9 s"),
+        ((5.6, 5.1, 6.0), "in 6 s"),  # both ends round to the same
+        ((5.9, 5.6, 6.5), "in 6 s"),  # less than a second apart
+        ((5.9, 5.5, 6.5), "in 6-7 s"),
+        ((12.0, 11.2, 17.9), "in 12-18 s"),
+        ((70.0, 50.0, 80.0), "in 0:50-1:20"),
+        ((3.0, -0.5, 8.2), "within 9 s"),  # some of the futures have it begun
+        ((40.0, 0.0, 90.0), "within 1:30"),
+        ((-0.5, -2.0, 0.5), "within 1 s"),
+        ((-2.0, -4.0, -0.1), "now"),  # nearly all of them have
+        ((-1.0, -1.0, -1.0), "now"),
+    ],
+)
+def test_a_start_that_nobody_knows_quite_is_a_range(range_: tuple[float, float, float], shown: str) -> None:
+    assert until(*range_) == shown.replace("-", "\N{EN DASH}")
 
 
 def test_percent() -> None:

@@ -98,6 +98,27 @@ def test_a_model_stands_beside_its_baselines(
     )
 
 
+def test_several_futures_are_scored_with_the_length_and_without(
+    dataset: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--checkpoint", str(checkpoint), "--data", str(dataset), "--futures", "4"]
+    for name, *how in (("length", "--online"), ("free", "--no-length")):
+        assert main([*given, *how, "--json", str(tmp_path / name)]) == 0
+        printed = capsys.readouterr().out
+        assert "futures: mean" in printed
+        assert "futures: top-1" in printed
+        figures = json.loads((tmp_path / name).read_text())
+        for kind in ("mean", "top1"):
+            cells = [figures[f"stochastic_{kind}_moc_obs{a}_pred{b}"] for a in (0.2, 0.3) for b in (0.1, 0.5)]
+            assert all(0 <= value <= 100 for value in cells)
+        assert figures["stochastic_top1_moc_mean"] >= figures["stochastic_mean_moc_mean"]
+        calibration = {"next_ece", "next_brier", "seconds_ece", "seconds_brier"}
+        assert (calibration <= figures.keys()) == ("--online" in how)
+        assert ("several futures, calibration" in printed) == ("--online" in how)
+    assert main([*given[:-2], "--json", str(tmp_path / "none")]) == 0
+    assert "stochastic_mean_moc_mean" not in json.loads((tmp_path / "none").read_text())
+
+
 def test_the_same_seed_gives_the_same_figures(dataset: Path, checkpoint: Path, tmp_path: Path) -> None:
     given = ["--checkpoint", str(checkpoint), "--data", str(dataset), "--online"]
     for name in ("a", "b"):

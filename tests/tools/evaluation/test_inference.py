@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,13 @@ import torch
 
 from actfusion_stream.models.actfusion import ActFusion, ActFusionConfig
 from actfusion_stream.tools.evaluation import inference
-from actfusion_stream.tools.evaluation.inference import anticipate, merge_short, restore_rate, segment
+from actfusion_stream.tools.evaluation.inference import (
+    anticipate,
+    anticipate_several,
+    merge_short,
+    restore_rate,
+    segment,
+)
 from actfusion_stream.tools.training.presets import Preset
 
 
@@ -32,6 +39,17 @@ def model() -> ActFusion:
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.4)
     return network.eval()
+
+
+@pytest.fixture(scope="module")
+def undecided(model: ActFusion) -> ActFusion:
+    """The same, where noise decides between the classes."""
+    network = copy.deepcopy(model)
+    with torch.no_grad():
+        network.decoder.project_in.weight.mul_(30)
+        network.decoder.project_out.bias.zero_()
+        network.decoder.project_out.weight.mul_(10)
+    return network
 
 
 PRESET = Preset(sample_rate=4, median=1)
@@ -98,7 +116,7 @@ def test_the_median_takes_out_what_flickers(model: ActFusion, monkeypatch: pytes
     probabilities = np.full((3, 61), 0.1, np.float32)
     probabilities[0] = 0.8
     probabilities[:, 30] = (0.1, 0.8, 0.1)
-    monkeypatch.setattr(inference, "_mean_probabilities", lambda *_: probabilities)
+    monkeypatch.setattr(inference, "_sample", lambda *_: probabilities[None])
     flickering = segment(model, replace(PRESET, sample_rate=1), video(61))
     assert np.flatnonzero(flickering).tolist() == [30]
     assert segment(model, replace(PRESET, sample_rate=1, median=3), video(61)).tolist() == [0] * 61
@@ -136,3 +154,41 @@ def test_the_same_seed_says_the_same(model: ActFusion) -> None:
         segment(model, PRESET, video(90), seed=1).tolist()
         == segment(model, PRESET, video(90), seed=1).tolist()
     )
+
+
+def test_a_future_is_drawn_from_one_noise_for_all_offsets(undecided: ActFusion) -> None:
+    """Against the definition: 40 of 83 frames are seen, so 10 of 20 steps of each of four offsets."""
+    features = video(83)[:, :40]
+    futures = anticipate_several(undecided, PRESET, features, 83, 3, seed=5)
+    assert futures.shape == (3, 83)
+    for number in range(3):
+        probabilities = []
+        for offset in range(4):
+            one = torch.zeros(1, 4, 20)
+            one[0, :, :10] = torch.from_numpy(features[:, offset::4].copy())
+            source = inference._generator(5, f"future {number}")
+
+            def noise(i: int, shape: tuple[int, ...], source: torch.Generator = source) -> torch.Tensor:
+                return torch.randn(shape[1:], generator=source)[None]
+
+            probabilities.append(undecided.sample(one, torch.arange(20)[None] < 10, noise)[0].numpy())
+        expected = restore_rate(np.mean(probabilities, axis=0).argmax(axis=0), 83, 4)
+        assert futures[number].tolist() == expected.tolist()
+    assert len({tuple(future) for future in futures.tolist()}) == 3
+
+
+def test_futures_may_share_a_pass_or_not(undecided: ActFusion, monkeypatch: pytest.MonkeyPatch) -> None:
+    def several() -> list[list[int]]:
+        return anticipate_several(undecided, PRESET, video(50), 120, 5).tolist()  # type: ignore[no-any-return]
+
+    together = several()
+    monkeypatch.setitem(inference._PASS_STEPS, "cpu", 60)  # two futures of 30 steps
+    assert several() == together
+    assert len({tuple(future) for future in together}) == 5
+
+
+def test_several_futures_end_as_one_does_where_the_length_is_unknown(undecided: ActFusion) -> None:
+    futures = anticipate_several(undecided, PRESET, video(40), 200, 2, ratio=0.5)
+    assert futures.shape == (2, 200)
+    for future in futures:
+        assert set(future[60:].tolist()) == {future[59]}

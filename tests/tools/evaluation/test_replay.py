@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import pytest
 import torch
 
 from actfusion_stream.engine.clock import FeatureClock
-from actfusion_stream.engine.predictor import Predictor
+from actfusion_stream.engine.predictor import Prediction, Predictor
 from actfusion_stream.engine.settings import Horizon
 from actfusion_stream.models.actfusion import ActFusion, ActFusionConfig
 from actfusion_stream.tools.evaluation.replay import Replay, flicker, replay, said_after, score_replays
@@ -64,6 +66,42 @@ def test_anticipation_is_a_mean_over_classes_pooled_over_ticks() -> None:
     # "a" follows once and is missed; of five times "b", all are right.
     video = told("0", "00", "001", "0011", truth="0011", anticipated=("111", "11", "1", "0"))
     assert score_replays([video], ("a", "b"))["online_moc_5s"] == 50.0
+
+
+class Says:
+    """A predictor of one feature a second whose futures are written down; labels are digits."""
+
+    def __init__(self, *futures: str) -> None:
+        self.futures = np.array([[int(digit) for digit in text] for text in futures], np.int64)
+
+    def __call__(self, observed: np.ndarray, first: int, future: int) -> Prediction:
+        samples = self.futures[:, :future]  # (S, N_A)
+        labels = np.concatenate([np.zeros(observed.shape[1], np.int64), samples[0]])
+        shares = np.stack([(samples == label).mean(axis=0) for label in range(3)]).astype(np.float32)
+        return Prediction(labels, np.ones(len(labels), np.float32), samples, 0, shares)
+
+
+def test_several_futures_are_scored_at_every_tick() -> None:
+    """Three steps are a, then three b; at every tick three of four futures say: another a, then b; one c."""
+    says = cast(Predictor, Says("0111", "0111", "0111", "2222"))
+    truth = np.array([0, 0, 0, 1, 1, 1])
+    features = np.zeros((1, 6), np.float32)
+    clock = FeatureClock(1.0)
+    video = replay(says, features, truth, clock, 1.0, Horizon(seconds=4.0), ("a", "b", "c"))
+    found = video.forecasts
+    assert found is not None
+    # Ticks at 1 to 5 s have seen 2 to 6 steps, up to 1.5 to 5.5 s; b comes at 2.5 s, and nothing after it.
+    assert found.next_truth.tolist() == [1, 1, 3, 3, 3]
+    assert found.next.tolist() == [[0, 0.75, 0.25, 0]] * 5
+    # It was said to come a second after what was seen: it did so after 1 s, and then at once.
+    assert found.starts.tolist() == [[1.0, 1.0, 1.0]] * 2
+    assert found.starts_truth.tolist() == [1.0, 0.0]
+    # The first tick's seconds lie at 2, 3, 4 and 5 s; the video ends at 5.5 s.
+    assert found.seconds_truth[:4].tolist() == [0, 1, 1, 1]
+    assert found.seconds[:2].tolist() == [[0.75, 0, 0.25], [0, 0.75, 0.25]]
+    assert len(found.seconds) == 4 + 3 + 2 + 1
+    assert score_replays([video], ("a", "b", "c"))["next_ece"] == pytest.approx(0.75 - 2 / 5)
+    assert replay(says, features, truth, clock, 1.0, Horizon(seconds=4.0)).forecasts is None
 
 
 def test_a_replay_knows_nothing_of_the_future() -> None:

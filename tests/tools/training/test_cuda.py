@@ -72,12 +72,12 @@ def test_a_resumed_run_leaves_adams_counters_on_the_cpu(
     before = trainer(dataset, torch.device("cpu"), 0.9)
     before.run_epoch()
     source = FeatureSource(Dataset(dataset), "labels")
-    RunFolder(tmp_path, before, source, about).save_state()
+    RunFolder(tmp_path, before, source, about, None).save_state()
     load = unset_fake_temporarily()(torch.load)  # torch would read nothing but shapes
     monkeypatch.setattr(torch, "load", load)
     with fake_gpu(monkeypatch) as gpu:
         run = trainer(dataset, GPU, 0.9)
-        assert RunFolder(tmp_path, run, source, about).resume()
+        assert RunFolder(tmp_path, run, source, about, None).resume()
         state = run.optimizer.state[next(run.model.parameters())]
         assert (state["step"].device.type, float(state["step"])) == ("cpu", 2.0)
         assert state["exp_avg"].device.type == "cuda"

@@ -51,7 +51,14 @@ def stored(dataset: Path, tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("options", ["", "--swap 1 --noise 0.1 --stretch 0.3 --average 0.9"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        "--held-out 0.1",
+        "--held-out 0.1 --swap 1 --noise 0.1 --stretch 0.3 --average 0.9",
+        r"--held-out 0.3 --held-out-by v(.) --streaming 0.5 --no-length",
+    ],
+)
 def test_a_run_that_was_broken_off_in_an_epoch_goes_on_to_the_same_weights(
     dataset: Path, tmp_path: Path, options: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -226,3 +233,64 @@ def test_a_slow_disk_is_told_and_does_not_stand_in_the_way(
     said = " ".join(capsys.readouterr().err.split())
     assert re.search(r"epoch 2/2, .* min left, \d\d % of the time waiting for features", said)
     assert alike(tmp_path / "fast", tmp_path / "slow")
+
+
+# What is for streams
+
+
+def test_a_run_for_streams_says_so_and_is_judged_as_one(dataset: Path, tmp_path: Path) -> None:
+    given = shlex.split("--epochs 2 --streaming 0.5 --held-out 0.5 --held-out-by v(.) --no-length")
+    assert run(dataset, tmp_path / "run", *given) == 0
+    about = load_checkpoint(tmp_path / "run/best.safetensors").training
+    assert (about["preset"]["streaming"], about["held_out_by"]) == (0.5, "v(.)")
+    scores = about["scores"]
+    segmentation = [scores[name] for name in ("acc", "edit", "f1_10", "f1_25", "f1_50")]
+    anticipation = [scores[name] for name in scores if name.startswith("moc_obs")]
+    streamed = [scores[name] for name in ("online_acc", "online_edit", "online_moc_10s")]
+    assert len(anticipation) == 8
+    tasks = (segmentation, anticipation, streamed)
+    assert scores["mean"] == pytest.approx(np.mean([np.mean(task) for task in tasks]))
+
+
+@pytest.mark.parametrize(("option", "other"), [("--streaming", "0.6"), ("--held-out-by", "v(.)")])
+def test_a_run_for_streams_does_not_go_on_otherwise(
+    dataset: Path, tmp_path: Path, option: str, other: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--streaming", "0.5", "--epochs", "1", "--held-out", "0"]
+    assert run(dataset, tmp_path / "run", *given) == 0
+    assert run(dataset, tmp_path / "run", *given, option, other) == 1
+    assert "holds a run with other settings" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--streaming", "1.5", "'1.5': give a share from 0 to 1"),
+        ("--streaming", "-1", "'-1': give a share from 0 to 1"),
+        ("--held-out-by", "person", "'person': give 'video', 'subject' or a regular expression with a group"),
+        (
+            "--held-out-by",
+            "v(",
+            r"'v(': give 'video', 'subject' or a regular expression with a group, e.g. 'rgb-",
+        ),
+    ],
+)
+def test_what_no_stream_can_be_trained_with_is_refused_in_a_line(
+    tmp_path: Path, option: str, value: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as refused:
+        run(tmp_path, tmp_path / "run", f"{option}={value}")
+    assert refused.value.code == 2
+    printed = capsys.readouterr().err
+    assert f"argument {option}: {said}" in printed
+    assert printed.count("\n") == 1
+
+
+def test_subjects_that_no_name_tells_are_refused(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(dataset, tmp_path / "run", "--held-out-by", "subject") == 1
+    said = last_line(capsys)
+    assert said.startswith("error: held out by subject: the name of v0 does not tell who is seen; give a reg")
+    assert run(dataset, tmp_path / "run", "--held-out-by", "(v)") == 1
+    assert "of 1 training groups: none is left to train on" in last_line(capsys)

@@ -1,0 +1,84 @@
+"""What a tick says of the moment that is shown: now, since when, what comes next and how sure that is.
+
+What a person looks at is newer than the newest feature, so a view asks a tick about a time that it only
+anticipates. All views ask here, and say the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actfusion_stream.engine.timeline import Candidate, Segment, Tick
+from actfusion_stream.views.wording import countdown, until
+
+UNFAMILIAR = "unfamiliar: unlike anything this model was trained on"
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One moment as a tick sees it.
+
+    Attributes:
+        tick: what was said.
+        time: seconds of the source.
+        now: the action at that time, from where it began.
+        coming: the actions after it, in order.
+        candidates: what the next action may be, the most probable first; () where nobody asked, and where the
+            present is already beyond the action that the tick counted from.
+        goes_on: how likely `now` outlasts the horizon, in [0, 1], where there are candidates.
+    """
+
+    tick: Tick
+    time: float
+    now: Segment
+    coming: tuple[Segment, ...]
+    candidates: tuple[Candidate, ...]
+
+    @property
+    def goes_on(self) -> float:
+        return max(1 - sum(candidate.probability for candidate in self.candidates), 0.0)
+
+    @property
+    def next_in(self) -> str:
+        """How long until `coming[0]` starts, in words: a range where the futures differ about it."""
+        following = self.coming[0]
+        for candidate in self.candidates:
+            if candidate.label == following.label:
+                return starts_in(candidate, self.time)
+        return countdown(following.start - self.time)
+
+
+def moment_of(tick: Tick, time: float) -> Moment:
+    """What a tick says of a time, which is not before what it observed."""
+    now, upcoming = tick.at(time), tick.upcoming
+    if now in upcoming:
+        return Moment(tick, time, now, upcoming[upcoming.index(now) + 1 :], ())
+    return Moment(tick, time, tick.current, upcoming, tick.next)
+
+
+def starts_in(candidate: Candidate, time: float) -> str:
+    """How long until a candidate starts, counted from `time`."""
+    return until(candidate.start - time, candidate.earliest - time, candidate.latest - time)
+
+
+def agreement(tick: Tick, column: int, times: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """How likely a tick holds a class in its future.
+
+    Args:
+        tick: what was said.
+        column: place of the class in the checkpoint's list.
+        times: (N,) seconds of the source.
+
+    Returns:
+        (N,) in [0, 1], smooth between the seconds that the futures tell of; 1 where nobody asked for several.
+    """
+    futures = tick.futures
+    if futures is None or not len(futures.probabilities):
+        return np.ones(len(times))
+    middles = tick.observed_until + 0.5 + np.arange(len(futures.probabilities))
+    agreed: NDArray[np.float64] = np.interp(times, middles, futures.probabilities[:, column])
+    return agreed
