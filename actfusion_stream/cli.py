@@ -88,6 +88,11 @@ def _parser() -> argparse.ArgumentParser:
         help="futures drawn at every tick: what comes next is said with its share of them (default 8)",
     )  # fmt: skip
     parser.add_argument(
+        "--calm", action=argparse.BooleanOptionalAction, default=True,
+        help="change what was said of the past for a reason only; without, every tick speaks for itself, "
+        "as published",
+    )  # fmt: skip
+    parser.add_argument(
         "--output", metavar="FILE.mp4", type=_file, help="annotated video to write, sound kept"
     )
     parser.add_argument(
@@ -182,6 +187,7 @@ def _run(options: argparse.Namespace, interrupts: Interrupts, printing: Printing
         force_extractor=options.force_extractor,
         memory=options.memory,
         futures=options.futures,
+        calm=options.calm,
         realtime=options.realtime,
         max_staleness=options.max_staleness,
         outage=options.reconnect,

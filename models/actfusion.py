@@ -237,6 +237,7 @@ class ActFusion(nn.Module):
         eta: float | None = None,
         lengths: Tensor | None = None,
         samples: int | None = None,
+        encoded: tuple[Tensor, Tensor] | None = None,
     ) -> Tensor:
         """Segment the visible steps and anticipate the others, by DDIM from noise.
 
@@ -256,6 +257,7 @@ class ActFusion(nn.Module):
             samples: so many of one video, each from noise of its own, in the place of B videos: B is 1 for
                 features, visible and lengths, and `samples` for the noise and what is returned. None for one
                 sample of each video.
+            encoded: what `encode` returned of these features, where that is known already.
 
         Returns:
             (B, K, T) probabilities.
@@ -277,7 +279,7 @@ class ActFusion(nn.Module):
         draw = _noise_source(noise, features)
 
         with full_float32(features.device):
-            _, conditioning = self.encode(features, visible, lengths)
+            _, conditioning = self.encode(features, visible, lengths) if encoded is None else encoded
             valid = valid_steps(lengths, features.shape[2], features.device)
             prepared = self.decoder.prepare(conditioning, valid)
             embeddings = self.decoder.embed(torch.tensor([step for step, _ in times]))  # (steps, D)

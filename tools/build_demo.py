@@ -83,7 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--model-steps",
         type=whole_number("steps", 1, 1_000_000),
-        default=9000,
+        default=4500,
         help="sequences seen: up to 12 times as many",
     )
     options = parser.parse_args(arguments)

@@ -102,6 +102,7 @@ class Engine:
         tick: float | None = None,
         memory: float = MEMORY_SECONDS,
         futures: int = FUTURES,
+        calm: bool = True,
     ) -> Session:
         """Begin to watch a source, frame by frame.
 
@@ -111,6 +112,8 @@ class Engine:
                 features come, up to four times a second.
             memory: seconds that the model looks back on; labels of what is older are final.
             futures: how many are drawn at every tick, from 1 to 64; probabilities are shares of them.
+            calm: change what was said of the past for a reason only; False for each tick by itself, as
+                published.
 
         Raises:
             StreamError: a setting makes no sense.
@@ -119,7 +122,7 @@ class Engine:
             >>> session = engine.session(horizon="20s")
             >>> tick = session.push(np.zeros((240, 320, 3), np.uint8), 0.0)
         """
-        return Session(self, Settings(Horizon.parse(horizon), tick, memory, futures))
+        return Session(self, Settings(Horizon.parse(horizon), tick, memory, futures, calm))
 
     def check_process(self) -> None:
         """Make sure that this process can compute.
@@ -129,13 +132,14 @@ class Engine:
         """
         _check_process(self.device)
 
-    def predictor(self, futures: int = FUTURES) -> Predictor:
+    def predictor(self, futures: int = FUTURES, calm: bool = True) -> Predictor:
         """The model with the noise of one new stream.
 
         Args:
             futures: how many are drawn at every tick.
+            calm: as for `session`.
         """
-        return Predictor(self.model, self.median, futures)
+        return Predictor(self.model, self.median, futures, calm)
 
 
 def _check_process(device: torch.device) -> None:

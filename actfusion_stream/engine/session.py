@@ -59,7 +59,7 @@ class Computes(Protocol):
 
     def check_process(self) -> None: ...
 
-    def predictor(self, futures: int) -> Predictor: ...
+    def predictor(self, futures: int, calm: bool) -> Predictor: ...
 
 
 class Session:
@@ -99,7 +99,7 @@ class Session:
         engine.check_process()
         self._engine, self._name, self._settings = engine, name, settings
         self._spec = spec = engine.extractor.spec
-        self._predict = engine.predictor(settings.futures)
+        self._predict = engine.predictor(settings.futures, settings.calm)
         self._pace = None if max_staleness is None else Pace(max_staleness)
         self._grid = TimeGrid(spec.rate)
         self._features = FeatureStream(engine.extractor)

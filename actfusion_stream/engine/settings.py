@@ -64,6 +64,7 @@ class Settings:
             come, up to four times a second, and at the moment they do.
         memory: seconds that the model looks back on; labels of what is older are final.
         futures: how many are drawn at every tick.
+        calm: whether what was said of the past changes for a reason only.
 
     Raises:
         StreamError: a number makes no sense.
@@ -73,6 +74,7 @@ class Settings:
     tick: float | None = None
     memory: float = MEMORY_SECONDS
     futures: int = FUTURES
+    calm: bool = True
 
     def __post_init__(self) -> None:
         memory = f"give seconds from {_MIN_MEMORY:g} to {_MAX_MEMORY:g}, e.g. 600"

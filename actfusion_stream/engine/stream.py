@@ -195,6 +195,7 @@ def open_stream(
     force_extractor: bool = False,
     memory: float = MEMORY_SECONDS,
     futures: int = FUTURES,
+    calm: bool = True,
     realtime: bool = False,
     max_staleness: float = MAX_STALENESS,
     outage: float | None = None,
@@ -207,7 +208,7 @@ def open_stream(
         engine: weights that have been loaded, for several streams; then `checkpoint`, `device`, `extractor`
             and `force_extractor` are not asked for.
         checkpoint, device, extractor, force_extractor: as for `Engine.load`.
-        horizon, tick, memory, futures: as for `Engine.session`.
+        horizon, tick, memory, futures, calm: as for `Engine.session`.
         realtime, max_staleness, outage, rate: see `open_source`.
 
     Returns:
@@ -227,7 +228,7 @@ def open_stream(
             raise StreamError(
                 "engine: it has its checkpoint, device and extractor; give them to Engine.load instead"
             )
-        settings = Settings(Horizon.parse(horizon), tick, memory, futures)
+        settings = Settings(Horizon.parse(horizon), tick, memory, futures, calm)
         if engine is None:
             engine = Engine.load(
                 checkpoint, device=device, extractor=extractor, force_extractor=force_extractor

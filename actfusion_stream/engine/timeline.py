@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _IMPROBABLE = 0.05  # of a class in one second; what is less is not written
+_SURE = 0.5  # probability of an anticipated action above which it is taken to have begun
 _NOTHING = 1e-6  # seconds between an edge and a gap: what rounding leaves is no segment
 
 
@@ -146,17 +147,21 @@ class Tick:
         return self.future[1:] if continues else self.future
 
     def at(self, time: float) -> Segment:
-        """What is said of a time: the present is anticipated, for what one sees is newer than any feature.
+        """What is said of the present: it is anticipated, for what one sees is newer than any feature.
+
+        The current action goes on until the next one is more likely than not to have begun.
 
         Args:
-            time: seconds of the source.
+            time: seconds of the source, not much later than `observed_until`.
 
         Returns:
             The segment that holds `time`: of the future from `observed_until` on, of the past before. In a
             gap the one before it; before all segments the first, after all of them the last.
         """
         segments = self.future if self.future and time >= self.observed_until else self.past
-        return segments[max(bisect_right(segments, time, key=lambda segment: segment.start) - 1, 0)]
+        found = segments[max(bisect_right(segments, time, key=lambda segment: segment.start) - 1, 0)]
+        unsure = segments is self.future and found.confidence < _SURE and bool(self.past)
+        return self.past[-1] if unsure else found
 
 
 def segment_to_json(segment: Segment) -> dict[str, str | float]:

@@ -28,7 +28,7 @@ from actfusion_stream.weights.checkpoint import bundled_checkpoint
 
 def test_events_are_as_documented(run, tmp_path: Path):
     path = tmp_path / "events.jsonl"
-    assert run("--events", path, "--display", "none", "--horizon", "2s") == (0, "", "")
+    assert run("--events", path, "--display", "none", "--horizon", "2s", "--tick", "1") == (0, "", "")
     *ticks, summary = events_of(path.read_text())
     assert [event["type"] for event in ticks] == ["tick"] * 5
     assert [event["seen_until"] for event in ticks] == [1.0, 2.0, 3.0, 4.0, 5.0]
@@ -149,7 +149,7 @@ def test_display_none_prints_nothing(run, tmp_path: Path):
 
 def test_without_a_terminal_it_prints_plain_lines(run, tmp_path: Path):
     table = tmp_path / "segments.csv"
-    status, out, err = run("--segments", table)
+    status, out, err = run("--segments", table, "--tick", "1")
     assert (status, err) == (0, "")
     lines = out.splitlines()
     assert lines[0] == "tiny.mp4: 64x48, 15 fps"
@@ -160,7 +160,7 @@ def test_without_a_terminal_it_prints_plain_lines(run, tmp_path: Path):
 
 
 def test_events_on_stdout_are_alone_there(run):
-    status, out, err = run("--events", "-")
+    status, out, err = run("--events", "-", "--tick", "1")
     assert status == 0
     assert [event["type"] for event in events_of(out)] == ["tick"] * 5 + ["summary"]
     assert "tiny.mp4: 64x48" in err

@@ -35,7 +35,7 @@ CONFIG = ActFusionConfig(
     decoder_values="both",
     scale=0.5,
     time_embedding_dim=128,
-    sampling_steps=8,
+    sampling_steps=4,  # on validation kitchens as right as 8, in half the time
 )
 LOSSES = LossConfig(encoder_smoothing=0.025, decoder_smoothing=0.025)
 _EMA_DECAY = 0.998

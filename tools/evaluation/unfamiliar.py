@@ -60,7 +60,7 @@ def strangeness_in(video: Path, engine: Engine, tick: float | None) -> NDArray[n
     Raises:
         StreamError: the video cannot be read, or ends before the first tick.
     """
-    with open_stream(video, engine=engine, horizon="1s", tick=tick) as stream:
+    with open_stream(video, engine=engine, horizon="1s", tick=tick, futures=1) as stream:
         found = np.array([each.strangeness for each in stream], np.float64)
     if not len(found):
         raise StreamError(f"{video}: ends before the first tick; give a longer one")

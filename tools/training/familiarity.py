@@ -16,7 +16,7 @@ from ..data.features import Features, OneHotFeatures
 _SAMPLE = 8192  # features of all videos together, from which the subspace is found
 _LEAST_SAMPLE = 8  # of each video
 _CALIBRATING = 64  # videos at most
-_QUANTILE = 0.995  # of what is familiar, so much stays below the threshold
+_QUANTILE = 0.999  # of what is familiar, so much stays below the threshold: what is strange is so by far
 _CHANNELS_PER_AXIS = 4  # a subspace of nearly all dimensions would leave nothing outside
 
 

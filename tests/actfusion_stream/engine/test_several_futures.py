@@ -17,7 +17,8 @@ def engine(tiny_checkpoint: Path) -> Engine:
 
 
 def watch(engine: Engine, path: Path, futures: int) -> tuple[list[Tick], tuple[Segment, ...], np.ndarray]:
-    with open_stream(path, engine=engine, horizon="3s", tick=1.0, futures=futures) as stream:
+    """Each tick by itself: what is said of the past is then what its samples hold on average."""
+    with open_stream(path, engine=engine, horizon="3s", tick=1.0, futures=futures, calm=False) as stream:
         ticks, segments = list(stream), stream.finish()
     return ticks, segments, stream.features()[0]
 

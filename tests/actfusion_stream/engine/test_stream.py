@@ -13,6 +13,7 @@ import pytest
 from sample_videos import make_video
 
 from actfusion_stream.engine.predictor import Predictor
+from actfusion_stream.engine.settings import FUTURES
 from actfusion_stream.engine.stream import Stream, open_stream
 from actfusion_stream.engine.time_grid import TimeGrid
 from actfusion_stream.engine.timeline import Segment, Tick
@@ -335,14 +336,14 @@ def test_what_the_buffer_holds_is_read_at_its_place_in_the_whole_video(
     moving: Path, tiny_checkpoint: Path
 ) -> None:
     with open_stream(
-        moving, checkpoint=tiny_checkpoint, horizon="4s", device="cpu", memory=SHORT, tick=1.0
+        moving, checkpoint=tiny_checkpoint, horizon="4s", device="cpu", memory=SHORT, tick=1.0, calm=False
     ) as stream:
         tick = next(tick for tick in stream if tick.seen_until >= 10)
         features, times = stream.features()
     checkpoint = load_checkpoint(tiny_checkpoint)
     first = round(times[0] / PERIOD)
     assert (first, features.shape[1]) == (37 - 19, 19)
-    prediction = Predictor(checkpoint.model(), checkpoint.median)(features, first, 15)
+    prediction = Predictor(checkpoint.model(), checkpoint.median, FUTURES)(features, first, 15)
     labels = [checkpoint.class_names[label] for label in prediction.labels]
     assert [label_at(tick.past, time) for time in times] == labels[:19]
     assert [label_at(tick.future, times[-1] + PERIOD * ahead) for ahead in range(1, 16)] == labels[19:]
