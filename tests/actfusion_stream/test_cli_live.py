@@ -55,7 +55,7 @@ def test_a_signal_finishes_what_is_being_written(
 ) -> None:
     process = start(
         "--video", long_video, "--checkpoint", tiny_checkpoint, "--display", "none", "--realtime",
-        "--events", "-", "--output", tmp_path / "a.mp4",
+        "--tick", "1", "--events", "-", "--output", tmp_path / "a.mp4",
     )  # fmt: skip
     assert process.stdout is not None
     first = process.stdout.readline() + process.stdout.readline()
@@ -93,7 +93,7 @@ def test_a_second_ctrl_c_leaves_a_video_that_plays(
     monkeypatch.setattr(EventLog, "tick", first)
     monkeypatch.setattr(Stream, "finish", second)
     began = time.monotonic()
-    arguments = ["--video", long_video, "--checkpoint", tiny_checkpoint, "--display", "none"]
+    arguments = ["--video", long_video, "--checkpoint", tiny_checkpoint, "--display", "none", "--tick", "1"]
     outputs = ["--events", tmp_path / "a.jsonl", "--output", tmp_path / "a.mp4"]
     assert cli.main([str(argument) for argument in [*arguments, *outputs]]) == 130
     assert time.monotonic() - began < 50
@@ -178,7 +178,7 @@ def test_prometheus_reads_the_numbers(long_video: Path, tiny_checkpoint: Path) -
     pytest.importorskip("prometheus_client", reason="pip install '.[metrics]'")
     process = start(
         "--video", long_video, "--checkpoint", tiny_checkpoint, "--display", "none", "--realtime",
-        "--metrics", "0", "--events", "-",
+        "--tick", "1", "--metrics", "0", "--events", "-",
     )  # fmt: skip
     assert process.stdout is not None
     assert process.stderr is not None

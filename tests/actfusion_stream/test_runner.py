@@ -53,7 +53,7 @@ def results(folder: Path) -> tuple[list[dict[str, object]], int, list[dict[str, 
 
 def test_everything_is_told_once_and_the_outcome_tells_it_again(engine: Engine, tiny_video: Path) -> None:
     memory = Memory()
-    with open_stream(tiny_video, engine=engine) as stream:
+    with open_stream(tiny_video, engine=engine, tick=1.0) as stream:
         outcome = run(stream, [memory])
     assert len(memory.frames) == outcome.summary.frames == 90
     assert [tick.seen_until for tick in memory.ticks] == [1.0, 2.0, 3.0, 4.0, 5.0]
@@ -64,7 +64,7 @@ def test_everything_is_told_once_and_the_outcome_tells_it_again(engine: Engine, 
 
 
 def test_it_runs_without_sinks(engine: Engine, tiny_video: Path) -> None:
-    with open_stream(tiny_video, engine=engine) as stream:
+    with open_stream(tiny_video, engine=engine, tick=1.0) as stream:
         assert run(stream).summary.ticks == 5
 
 
@@ -77,7 +77,7 @@ def test_a_stream_that_is_stopped_has_whole_results(engine: Engine, tiny_video: 
             if tick.seen_until >= 3:
                 self._stream.stop()
 
-    with open_stream(tiny_video, engine=engine) as stream:
+    with open_stream(tiny_video, engine=engine, tick=1.0) as stream:
         outcome = run(stream, [*sinks(tmp_path), Stopper(stream)])
     assert outcome.summary.interrupted
     events, frames, rows = results(tmp_path)
@@ -123,7 +123,7 @@ def test_a_bug_leaves_a_video_that_plays(engine: Engine, tiny_video: Path, tmp_p
             if tick.seen_until >= 3:
                 raise KeyError("a bug")
 
-    with open_stream(tiny_video, engine=engine) as stream, pytest.raises(KeyError):
+    with open_stream(tiny_video, engine=engine, tick=1.0) as stream, pytest.raises(KeyError):
         run(stream, [AnnotatedVideo(tmp_path / "a.mp4"), Bug()])
     assert len(packets(tmp_path / "a.mp4", "video")) == 45
 
@@ -152,7 +152,7 @@ class LookingAway:
 
 def test_the_view_is_entered_told_and_left(engine: Engine, tiny_video: Path) -> None:
     view = LookingAway()
-    with open_stream(tiny_video, engine=engine) as stream:
+    with open_stream(tiny_video, engine=engine, tick=1.0) as stream:
         run(stream, [], view)
     assert view.seen == ["enter", "0", "exit"]
 
@@ -165,16 +165,16 @@ class Drawing(LookingAway):
 
 
 def test_how_long_it_took_to_the_screen_is_told_of_what_was_drawn(engine: Engine, tiny_video: Path) -> None:
-    with open_stream(tiny_video, engine=engine) as stream:
+    with open_stream(tiny_video, engine=engine, tick=1.0) as stream:
         assert run(stream).summary.latency_ms.keys() == {"feature", "prediction"}
-    with open_stream(tiny_video, engine=engine) as stream:
+    with open_stream(tiny_video, engine=engine, tick=1.0) as stream:
         latency = run(stream, [], Drawing()).summary.latency_ms
     assert len(stream.stats._latencies["screen"]) == 5
     assert latency["screen"]["p50"] > latency["prediction"]["p50"] > 0
 
 
 def test_the_stages_of_a_tick_are_parts_of_its_total(engine: Engine, tiny_video: Path) -> None:
-    with open_stream(tiny_video, engine=engine) as stream:
+    with open_stream(tiny_video, engine=engine, tick=1.0) as stream:
         ticks = list(stream)
     assert len(ticks) == 5
     for tick in ticks:
