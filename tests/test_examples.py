@@ -49,14 +49,12 @@ def test_every_example_is_tested() -> None:
 def test_what_comes_next(kitchen: Path, tmp_path: Path) -> None:
     lines = example("what_comes_next.py", tmp_path, kitchen)
     ticks = [line for line in lines if " then " in line]
-    assert len(ticks) == 39
-    assert sum(" in " in line for line in ticks) > 20
+    assert len(ticks) > 3 * SECONDS, "a tick with every feature"
+    assert sum(" in " in line for line in ticks) > len(ticks) / 2
     said = [(float(line.split()[0]), line.split()[2]) for line in ticks]
     script = write_script(SEED, SECONDS)
-    right = sum(
-        label == label_at(script, time - 0.5) for time, label in said
-    )  # as far as features look ahead
-    assert right > 20
+    right = sum(label == label_at(script, time - 0.2) for time, label in said)  # features look as far ahead
+    assert right > len(ticks) / 2
     assert lines[-1].split()[2] == "40.0"
 
 

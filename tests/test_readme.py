@@ -22,4 +22,4 @@ def test_the_python_blocks_run(
     for block in blocks:
         exec(block.replace('device="cuda"', 'device="cpu"'), names)
     assert (tmp_path / "annotated.mp4").exists()
-    assert capsys.readouterr().out.count("\n") == 10
+    assert capsys.readouterr().out.count("\n") > 10

