@@ -27,7 +27,7 @@ from actfusion_stream.weights.familiarity import Familiarity, steps_of
 
 from .data.features import ArrayFeatures
 from .demo.extractor import extract_all, train_extractor
-from .demo.model import train
+from .demo.model import SECOND, train
 from .demo.sequences import SCRIPT_SEEDS, SequenceSource, load_videos
 from .demo.videos import EXTRACTOR_SEEDS, MODEL_SEEDS, SPEC, VALIDATION_SEEDS, render_all
 from .training.familiarity import learn_familiarity
@@ -86,6 +86,12 @@ def main(arguments: list[str] | None = None) -> int:
         default=4500,
         help="sequences seen: up to 12 times as many",
     )
+    parser.add_argument(
+        "--second-steps",
+        type=whole_number("steps", 1, 1_000_000),
+        default=3000,
+        help="of a second round, in which more of whole videos is to be anticipated",
+    )
     options = parser.parse_args(arguments)
     work: Path = options.work
     work.mkdir(parents=True, exist_ok=True)
@@ -95,8 +101,10 @@ def main(arguments: list[str] | None = None) -> int:
     train_extractor(work / "frames", work, options.extractor_steps)
     seeds = [*EXTRACTOR_SEEDS, *MODEL_SEEDS]
     extract_all(work / "frames", work, [*seeds, *VALIDATION_SEEDS])
-    model = train(SequenceSource(load_videos(work, seeds), SPEC.period), work, options.model_steps)
-    steps = {"extractor_steps": options.extractor_steps, "model_steps": options.model_steps}
+    source = SequenceSource(load_videos(work, seeds), SPEC.period)
+    model = train(source, work, options.model_steps)
+    model = train(source, work, options.second_steps, SECOND, model)
+    steps = {f"{name}_steps": getattr(options, f"{name}_steps") for name in ("extractor", "model", "second")}
     save_checkpoint(work, model, options.out, steps)
     log.info("wrote %s, %.1f MB", options.out, options.out.stat().st_size / 1e6)
     return 0

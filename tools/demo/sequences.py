@@ -8,7 +8,7 @@ length.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +30,11 @@ MASKS = MaskConfig(
     patches=(1, 12),
     relation_classes=1,
 )
+# The whole videos of the second round are mostly such of which the rest is to be anticipated.
+ANTICIPATING = replace(
+    MASKS, kinds=("none", "anticipative", "anticipative", "anticipative", "random", "boundary", "relation")
+)
 BOUNDARY_SIGMA = 2.0  # feature steps
-STREAMING = 0.6  # share of the batches
 MOST_STEPS = 3600  # of a batch: fewer videos where they are long
 _CANDIDATES = 4  # segments of which the one nearest in length is borrowed
 SCRIPT_SEEDS = range(1000, 10_000)  # written, never rendered
@@ -99,7 +102,11 @@ class SequenceSource:
 
 
 def draw_batch(
-    source: SequenceSource, size: int, rng: np.random.Generator
+    source: SequenceSource,
+    size: int,
+    rng: np.random.Generator,
+    streaming_share: float = 0.6,
+    masks: MaskConfig = MASKS,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Draw training sequences of one length.
 
@@ -110,6 +117,8 @@ def draw_batch(
         source: where sequences come from.
         size: B at most; fewer, at least two, where they are long.
         rng: decides everything.
+        streaming_share: of the batches, those that are as a stream has them.
+        masks: of the others.
 
     Returns:
         Features (B, C, T) float32, labels (B, T) int64, soft boundaries (B, T) float32 and visible steps
@@ -117,7 +126,7 @@ def draw_batch(
     """
     shortest, longest = np.log(SECONDS)
     length = int(np.exp(rng.uniform(shortest, longest)) / source.period)
-    streaming = rng.random() < STREAMING
+    streaming = rng.random() < streaming_share
     window = draw_total(length, rng) if streaming else length
     size = max(2, min(size, MOST_STEPS // window))
     features, labels, boundaries, visible = [], [], [], []
@@ -133,7 +142,7 @@ def draw_batch(
             )
             boundary = np.pad(boundary[:window], (0, pad))
         else:
-            seen = draw_mask(video.labels, boundary, MASKS, rng)
+            seen = draw_mask(video.labels, boundary, masks, rng)
         features.append(video.features)
         labels.append(video.labels)
         boundaries.append(boundary)

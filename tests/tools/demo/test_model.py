@@ -11,7 +11,7 @@ import torch
 
 from actfusion_stream.kitchen.script import CLASS_NAMES, label_at, write_script
 from actfusion_stream.tools.demo import model as demo_model
-from actfusion_stream.tools.demo.model import CONFIG, train
+from actfusion_stream.tools.demo.model import CONFIG, SECOND, train
 from actfusion_stream.tools.demo.sequences import SequenceSource, Video
 
 PERIOD = 0.4  # seconds per feature step, as in the bundled checkpoint
@@ -59,3 +59,10 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(tmp_path: Path, monkeypatch
     loaded = train(SequenceSource(videos, PERIOD), broken, steps=5, batch=2)  # done: nothing is trained again
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), loaded.parameters(), strict=True))
     assert not loaded.training
+    other = train(SequenceSource(videos, PERIOD), broken, 1, SECOND, loaded, batch=2)  # a round of its own
+    assert {path.name for path in broken.glob("*.pt") if "resume" not in path.name} == {
+        "model.pt",
+        "model-2.pt",
+    }
+    moved = [(a - b).abs().max().item() for a, b in zip(other.parameters(), loaded.parameters(), strict=True)]
+    assert 0 < max(moved) < 0.01, "it begins with the weights that it was given"
