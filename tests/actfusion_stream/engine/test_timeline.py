@@ -80,6 +80,14 @@ def test_what_is_said_of_a_time(time: float, said: str) -> None:
     assert Tick(6.5, 6.0, past, future, gaps=(Gap(5.0, 5.5, "dropped"),)).at(time).label == said
 
 
+@pytest.mark.parametrize(("sure", "said"), [(0.49, "background"), (0.51, "mix")])
+def test_the_next_action_has_begun_once_that_is_more_likely_than_not(sure: float, said: str) -> None:
+    past = (CUT, Segment("background", 5.5, 6.0, 0.7))
+    tick = Tick(6.5, 6.0, past, (Segment("background", 6.0, 6.2, 0.6), Segment("mix", 6.2, 9.0, sure)))
+    assert tick.at(6.1).label == "background"
+    assert tick.at(6.4).label == said
+
+
 def test_without_a_future_the_last_action_is_still_said() -> None:
     assert Tick(6.5, 6.0, (CUT, MIX), ()).at(8.0) == MIX
 
