@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import cv2
 import numpy as np
@@ -17,25 +16,16 @@ from actfusion_stream.extractors.i3d import I3DConfig, InceptionI3D
 from actfusion_stream.extractors.pictures import scale_pixels
 from actfusion_stream.extractors.spec import ExtractorSpec
 
+from .rows import Row, Setting, in_turns
+
 _EVERY = (8, 1)  # frames from one feature to the next: of published models that run, and of published files
 _WARM, _COUNTED = 128, 64  # frames that a continual network has seen before it is counted
 
 
-def benchmark_extractors(
-    width: float, size: int, features: int, rounds: int, device: torch.device
-) -> list[str]:
-    """Compare three ways to the features of one random video, a feature every 8 frames.
-
-    Args:
-        width: of the I3D.
-        size: pixels of its square pictures.
-        features: how many.
-        rounds: the fastest counts; the ways take turns, so that other work of the machine slows down all.
-        device: where to compute.
-
-    Returns:
-        Lines to print.
-    """
+def extractor_rows(setting: Setting) -> Iterator[Row]:
+    """Exact windows and the continual I3D on one random video, a feature every 8 frames."""
+    width, size, features = (0.1, 32, 3) if setting.small else (1.0, 224, 8)
+    device = setting.device
     torch.manual_seed(0)
     network = InceptionI3D(I3DConfig(width)).eval()
     for module in network.modules():  # random features would fade towards zero from layer to layer
@@ -74,30 +64,30 @@ def benchmark_extractors(
         "exact windows": lambda: streamed(exact),
         "continual": lambda: streamed(continual),
     }
-    seconds = dict.fromkeys(ways, float("inf"))
-    results: dict[str, np.ndarray] = {}
-    for _ in range(rounds):
-        for name, way in ways.items():
-            began = time.perf_counter()
-            results[name] = way()  # ends with a copy to the CPU, so nothing is left running
-            seconds[name] = min(seconds[name], time.perf_counter() - began)
-    expected = results["plain loop"]
-    difference = np.abs(results["exact windows"] - expected).max() / np.abs(expected).max()
-    lines = [
-        f"I3D of width {width:g} at {size} x {size}, a feature every 8 frames, {features} features, "
-        f"{device}, {torch.get_num_threads()} threads:"
-    ]
-    for name in ways:
-        ratio = seconds["plain loop"] / seconds[name]
-        lines.append(f"  {name}: {features / seconds[name]:.2f} features/s, {ratio:.2f} times the plain loop")
-    lines.append(
-        f"  largest difference of exact windows from the plain loop: {difference:.1e} of the largest"
+    expected, found = ways["plain loop"](), ways["exact windows"]()
+    difference = np.abs(found - expected).max() / np.abs(expected).max()
+    took = in_turns(ways, setting)
+    counted = multiply_adds(width, size)
+    work = f"I3D RGB at {size} x {size}, {features} features"
+    yield Row(
+        f"{work}, exact windows",
+        "a loop over windows",
+        took["plain loop"],
+        took["exact windows"],
+        note=f"largest difference {difference:.0e} of the largest; "
+        f"{counted['exact window']:.3g} G multiply-adds each",
     )
-    return lines + multiply_adds(width, size)
+    yield Row(
+        f"{work}, continual, every 8 frames",
+        "a loop over windows",
+        took["plain loop"],
+        took["continual"],
+        note=f"{counted['continual, every 8 frames']:.3g} G multiply-adds each",
+    )
 
 
-def multiply_adds(width: float, size: int) -> list[str]:
-    """Multiply-adds for a feature, counted on shapes alone."""
+def multiply_adds(width: float, size: int) -> dict[str, float]:
+    """Multiply-adds for a feature in thousands of millions, counted on shapes alone."""
     with torch.device("meta"):
         network = InceptionI3D(I3DConfig(width)).eval()
 
@@ -106,16 +96,11 @@ def multiply_adds(width: float, size: int) -> list[str]:
 
         with FlopCounterMode(display=False) as counter:
             network.mixed_5c(frames(21))
-        window = counter.get_total_flops() / 2
-        lines = [f"  multiply-adds: {window / 1e9:.2f} G for an exact window"]
+        counted = {"exact window": counter.get_total_flops() / 2e9}
         for every in _EVERY:
             continual = ContinualI3D(network, every)
             continual.push(frames(_WARM))
             with FlopCounterMode(display=False) as counter:
                 made = len(continual.push(frames(_COUNTED)))
-            each = counter.get_total_flops() / 2 / made
-            lines.append(
-                f"  continual, a feature every {every} frames: {each / 1e9:.2f} G, "
-                f"{window / each:.2f} times fewer"
-            )
-    return lines
+            counted[f"continual, every {every} frames"] = counter.get_total_flops() / 2e9 / made
+    return counted

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
+
+from actfusion_stream.models.actfusion import ActFusionConfig
 
 from ..data.features import ArrayFeatures
 from ..training.examples import Example
-from ..training.presets import Preset
+from ..training.presets import PRESETS, Preset
 from ..training.settings import Settings
 from ..training.trainer import Trainer
+from .rows import Row, Setting, in_turns
 
 _FRAMES = (7_500, 18_000)  # shortest and longest video, as in 50 Salads
 
@@ -30,22 +33,30 @@ def drawn_examples(count: int, preset: Preset) -> list[Example]:
     return examples
 
 
-def benchmark_training(preset: Preset, micro_batch: int, rounds: int, device: torch.device) -> str:
-    """Optimizer steps per second, in padded passes and one by one."""
+def training_rows(setting: Setting) -> Iterator[Row]:
+    """Optimizer steps of the 50 Salads preset, in padded passes and one by one."""
+    preset = PRESETS["50salads"]
+    if setting.small:
+        model = ActFusionConfig(
+            feature_dim=3,
+            num_classes=4,
+            encoder_layers=2,
+            encoder_dim=4,
+            conditioning_layers=(1,),
+            decoder_layers=1,
+            decoder_dim=4,
+            time_embedding_dim=8,
+        )
+        preset = replace(preset, model=model, sample_rate=512, batch_size=2)
     examples = drawn_examples(2 * preset.batch_size, preset)
     settings = Settings(Path("drawn"), "1", "drawn", False, 0.0, 0)
-    trainers = {size: Trainer(preset, settings, examples, size, device) for size in (micro_batch, 1)}
-    seconds = dict.fromkeys(trainers, float("inf"))
-    for _ in range(rounds):
-        for size, trainer in trainers.items():
-            began = time.perf_counter()
-            trainer.run_epoch()
-            if device.type == "cuda":
-                torch.cuda.synchronize()
-            seconds[size] = min(seconds[size], (time.perf_counter() - began) / 2)
-    padded, single = (1 / seconds[size] for size in (micro_batch, 1))
-    return (
-        f"{device}, {torch.get_num_threads()} threads, {preset.batch_size} videos a step: "
-        f"{padded:.2f} steps/s in passes of up to {micro_batch}, {single:.2f} one video at a time: "
-        f"{padded / single:.2f} times as fast"
+    trainers = {
+        size: Trainer(preset, settings, examples, size, setting.device) for size in (preset.batch_size, 1)
+    }
+    took = in_turns({size: trainer.run_epoch for size, trainer in trainers.items()}, setting)
+    yield Row(
+        f"2 optimizer steps, 50 Salads preset, {preset.batch_size} videos each",
+        "one video at a time",
+        took[1],
+        took[preset.batch_size],
     )
