@@ -69,9 +69,9 @@ def page(areas: Mapping[str, Sequence[Row]], described: Mapping[str, str]) -> st
         [
             "# Speed",
             "",
-            "Written by `python -m tools.benchmark`, which measures all of it in one run: the two ways of a line",
-            "take turns, and the median counts. `python -m tools.benchmark --check` measures again, and fails",
-            "where a ratio is below 80 % of the one here.",
+            "Written by `python -m tools.benchmark`, which measures all of it in one run: the two ways of a",
+            "line take turns, and the median counts. `python -m tools.benchmark --check` measures again, and",
+            "fails where a ratio is below 80 % of the one here.",
             "",
             *(f"- {name}: {value}" for name, value in described.items()),
             "",
