@@ -58,6 +58,12 @@ def main(arguments: list[str] | None = None) -> int:
     data.add_argument("--no-length", action="store_true", help="do not tell the model how long a video is")
     data.add_argument("--online", action="store_true", help="replay each video as a stream, too")
     data.add_argument(
+        "--calm",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="in that replay, as in a stream, change what was said of the past for a reason only",
+    )
+    data.add_argument(
         "--rate",
         type=number("features a second", 0, 1000, above=True),
         help="features per second; default: as extracted, else 30 for sample rates from 8, else 15",
@@ -141,6 +147,7 @@ def main(arguments: list[str] | None = None) -> int:
                         no_length=options.no_length,
                         force_extractor=options.force_extractor,
                         online=options.online,
+                        calm=options.calm,
                         tick=1.0 if options.tick is None else options.tick,
                         rate=options.rate,
                         sampling_steps=options.sampling_steps,

@@ -28,6 +28,7 @@ def evaluate_checkpoint(
     no_length: bool,
     force_extractor: bool,
     online: bool,
+    calm: bool,
     tick: float,
     rate: float | None,
     sampling_steps: int | None,
@@ -47,6 +48,7 @@ def evaluate_checkpoint(
         no_length: do not tell the model how long a video is.
         force_extractor: score features of another extractor with a warning.
         online: replay each video as a stream, too.
+        calm: in that replay, change what was said of the past for a reason only.
         tick: seconds from one run of the model to the next, in a replay.
         rate: features a second; None for as extracted, or for what the dataset is known to have.
         sampling_steps, eta: of the denoising; None for the checkpoint's own.
@@ -99,6 +101,7 @@ def evaluate_checkpoint(
         split,
         ratio=ratio if no_length else None,
         online=(tick, live) if online else None,
+        calm=calm,
         trained_on=checkpoint.extractor_spec,
         rate=rate,
         futures=futures,

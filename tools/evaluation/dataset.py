@@ -111,6 +111,7 @@ def evaluate_model(
     *,
     ratio: float | None,
     online: tuple[float, Horizon] | None,
+    calm: bool,
     trained_on: ExtractorSpec | None,
     rate: float | None,
     futures: int | None,
@@ -129,6 +130,7 @@ def evaluate_model(
         ratio: None where the model is told each video's length; else the future is so many times as long as
             what was observed.
         online: seconds per tick, and horizon of the replay; None for no replay.
+        calm: whether the replay's predictor is, as a stream's: see `Predictor`.
         trained_on: the extractor of the model's checkpoint, None where nobody knows.
         rate: features a second; None for as extracted, or for what the dataset is known to have.
         futures: how many to draw for the stochastic protocol, and at each tick of a replay; None for none.
@@ -172,7 +174,7 @@ def evaluate_model(
         transient=True,
         disable=not console.is_terminal,
     )
-    predictor = Predictor(model, max(1, preset.median), futures or 1)
+    predictor = Predictor(model, max(1, preset.median), futures or 1, calm)
     with progress:
         bar = progress.add_task("", total=len(videos))
         for video in videos:
