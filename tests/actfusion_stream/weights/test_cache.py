@@ -37,6 +37,7 @@ def test_a_download_is_whole_and_recorded(
         ({"sha256_prefix": "beef"}, f"its SHA-256 is {SHA256}, published is beef…"),
         ({"size": 5}, "it has 700001 bytes, published were 5"),
     ],
+    ids=["sha256", "prefix", "size"],
 )
 def test_wrong_bytes_are_removed(
     server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch, known: dict[str, object], said: str
@@ -48,7 +49,11 @@ def test_wrong_bytes_are_removed(
     assert leftovers(cache) == []
 
 
-@pytest.mark.parametrize("known", [{"sha256": SHA256}, {"sha256_prefix": SHA256[:8]}, {"size": len(PAYLOAD)}])
+@pytest.mark.parametrize(
+    "known",
+    [{"sha256": SHA256}, {"sha256_prefix": SHA256[:8]}, {"size": len(PAYLOAD)}],
+    ids=["sha256", "prefix", "size"],
+)
 def test_the_published_bytes_are_kept(
     server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch, known: dict[str, object]
 ) -> None:
