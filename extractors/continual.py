@@ -66,11 +66,15 @@ class Taps:
         no output, the window has no time step.
         """
         if self._kept is None:
-            self._kept = x.new_zeros((*x.shape[:2], max(0, self._missing), *x.shape[3:]))
+            n, c, _, height, width = x.shape
+            zeros = x.new_zeros(n, max(0, self._missing), height, width, c)
+            self._kept = zeros.movedim(4, 1)  # channels last in memory
         if self._missing < 0 and x.shape[2]:
             skipped = min(-self._missing, x.shape[2])
             x, self._missing = x[:, :, skipped:], self._missing + skipped
-        kept = torch.cat([self._kept, x], dim=2)
+        # Nothing has no order in memory, and what is joined to it would lose its own.
+        parts = [part for part in (self._kept, x) if part.shape[2]] or [x]
+        kept = torch.cat(parts, dim=2) if len(parts) == 2 else parts[0]
         count = max(0, (kept.shape[2] - self._width) // self.stride + 1)
         if ended is not None:
             count = self._outputs.count(ended) - self._made
@@ -210,14 +214,10 @@ class _Pool:
         self._pool, self._taps = pool, Taps(inputs, outputs, offsets)
 
     def __call__(self, x: Tensor, ended: int | None) -> Tensor:
-        kernel, stride = self._pool.kernel, self._pool.stride
-        window = self._taps(x, ended)
+        window = self._taps(self._pool.over_space(x), ended)
         if not window.shape[2]:
-            return _halved(x) if stride[1] > 1 else x[:, :, :0]
-        window = pad_same(window, (1, *kernel[1:]), (1, *stride[1:]))
-        return F.max_pool3d(
-            window, kernel, (self._taps.stride, *stride[1:]), dilation=(self._taps.dilation, 1, 1)
-        )
+            return window
+        return self._pool.over_time(window, self._taps.stride, self._taps.dilation)
 
 
 class _SpacePool:
@@ -227,31 +227,27 @@ class _SpacePool:
         self._pool = pool
 
     def __call__(self, x: Tensor, ended: int | None) -> Tensor:
-        return self._pool(x) if x.shape[2] else _halved(x)
+        return self._pool.over_space(x)
 
 
 class _Inception:
     """An Inception module over a stream: its plain branch waits for those that look ahead."""
 
     def __init__(self, module: Inception, grid: Grid, spacing: int) -> None:
-        self._module, self._grid = module, grid
+        def conv(unit: ConvUnit) -> _Conv:
+            return _Conv(unit, grid, grid, spacing)
+
+        around = (-spacing, 0, spacing)
         self._reach = spacing // grid.step
-        self._inputs = Taps(grid, grid, (-spacing, 0, spacing))
-        self._b1a, self._b2a = (_Conv(unit, grid, grid, spacing) for unit in (module.b1a, module.b2a))
-        self._b1b, self._b2b = (_Conv(unit, grid, grid, spacing) for unit in (module.b1b, module.b2b))
+        self._b0, self._waiting = conv(module.b0), Taps(grid, grid, around)
+        self._b1a, self._b1b = conv(module.b1a), conv(module.b1b)
+        self._b2a, self._b2b = conv(module.b2a), conv(module.b2b)
+        self._b3a, self._b3b = _Pool(module.b3a, grid, grid, around), conv(module.b3b)
 
     def __call__(self, x: Tensor, ended: int | None) -> Tensor:
+        waiting = self._waiting(self._b0(x, ended), ended)
+        branch0 = waiting[:, :, self._reach : max(self._reach, waiting.shape[2] - self._reach)]
         branch1 = self._b1b(self._b1a(x, ended), ended)
         branch2 = self._b2b(self._b2a(x, ended), ended)
-        window = self._inputs(x, ended)
-        if not window.shape[2]:
-            return x.new_zeros(x.shape[0], self._module.out_channels, 0, *x.shape[3:])
-        spatial = pad_same(window, (1, 3, 3), (1, 1, 1))
-        pooled = F.max_pool3d(spatial, 3, 1, dilation=(self._reach, 1, 1))
-        now = window[:, :, self._reach : window.shape[2] - self._reach]
-        return torch.cat([self._module.b0(now), branch1, branch2, self._module.b3b(pooled)], dim=1)
-
-
-def _halved(x: Tensor) -> Tensor:
-    """No time step of (N, C, T, H, W), at half its size."""
-    return x.new_zeros(x.shape[0], x.shape[1], 0, *(-(-size // 2) for size in x.shape[3:]))
+        branch3 = self._b3b(self._b3a(x, ended), ended)
+        return torch.cat([branch0, branch1, branch2, branch3], dim=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor
@@ -93,3 +95,21 @@ def test_short_videos(network: InceptionI3D, video: Tensor, frames: int, every: 
     found = run(network, video[:, :, :frames], every)
     assert found.shape == (-(-frames // every), network.feature_dim)
     assert found.isfinite().all()
+
+
+def test_every_convolution_reads_channels_last(
+    network: InceptionI3D, video: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To reorder what flows costs more than to convolve it; what is kept from chunk to chunk decides."""
+    convolve, reads = torch.nn.functional.conv3d, []
+
+    def noting(x: Tensor, *arguments: object, **named: object) -> Tensor:
+        reads.append(x.is_contiguous(memory_format=torch.channels_last_3d))
+        return convolve(x, *arguments, **named)
+
+    monkeypatch.setattr(torch.nn.functional, "conv3d", noting)
+    # In float32 torch has another convolution for what is as small as this, which orders as it likes.
+    laid_out = copy.deepcopy(network).to(torch.bfloat16, memory_format=torch.channels_last_3d)
+    run(laid_out, video.to(torch.bfloat16, memory_format=torch.channels_last_3d), every=8, chunk=7)
+    assert len(reads) > 500
+    assert all(reads)
