@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
         Exit status: 0 done, 1 something given cannot be used, 2 wrong usage, 128 and the number of the signal
         that stopped it.
     """
-    options = _parser().parse_args(arguments)
+    options = _parse(arguments)
     interrupts = Interrupts(program=arguments is None)
     try:
         with interrupts, Printing(stopped=lambda: bool(interrupts)) as printing:
@@ -41,18 +41,37 @@ def main(arguments: list[str] | None = None) -> int:
         return interrupts.status
 
 
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = _parser()
+    options = parser.parse_intermixed_args(arguments)
+    given = {
+        "videos": options.sources,
+        "--video": [] if options.video is None else [options.video],
+        "--camera": [] if options.camera is None else [options.camera],
+    }
+    found = [how for how, sources in given.items() if sources]
+    if len(found) != 1:
+        parser.error(
+            f"{' and '.join(found)}: give one of them alone" if found
+            else "what is to be watched? Give a video, e.g. kitchen.mp4, or --camera 0"
+        )  # fmt: skip
+    options.sources = given[found[0]]
+    return options
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(
         prog="actfusion-stream",
         description="Watch a person work: what was done, what is being done, and what comes next, "
         "while the video runs.",
     )
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument(
-        "--video", metavar="FILE", type=_video,
-        help="video file, folder of pictures, address (http, https, rtsp, rtmp, tcp, udp), or -: stdin",
+    parser.add_argument(
+        "sources", metavar="VIDEO", nargs="*", type=_video,
+        help="video file, folder of pictures, address (http, https, rtsp, rtmp, tcp, udp), or -: stdin; "
+        "several files, folders of videos or patterns such as 'day*.mp4' are watched one after the other",
     )  # fmt: skip
-    source.add_argument(
+    parser.add_argument("--video", metavar="VIDEO", type=_video, help="the same, as an option")
+    parser.add_argument(
         "--camera",
         metavar="N",
         type=_camera,
@@ -85,8 +104,10 @@ def _parser() -> argparse.ArgumentParser:
         "as published",
     )  # fmt: skip
     parser.add_argument(
-        "--output", metavar="FILE.mp4", type=_file, help="annotated video to write, sound kept"
-    )
+        "--output", metavar="FILE.mp4", type=_file,
+        help="annotated video to write, sound kept; of several videos a folder, or a name with {name} in it, "
+        "and so are --events and --segments",
+    )  # fmt: skip
     parser.add_argument(
         "--events", metavar="FILE.jsonl", type=lambda text: text if text == "-" else str(_file(text)),
         help="what was said at every tick, a JSON object a line; - for stdout",

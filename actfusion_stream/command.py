@@ -6,16 +6,21 @@ import argparse
 import contextlib
 import os
 import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from actfusion_stream.errors import StreamError
+from actfusion_stream.batch import Job, plan, sources_of
+from actfusion_stream.errors import StreamError, in_a_line
 from actfusion_stream.interrupts import Interrupts
 from actfusion_stream.pipes import Printing
 from actfusion_stream.shown import printable
 
 if TYPE_CHECKING:
+    from actfusion_stream.engine.engine import Engine
     from actfusion_stream.engine.stream import Stream
+    from actfusion_stream.runner import Outcome
     from actfusion_stream.sinks.sink import Sink
     from actfusion_stream.weights.extractor_choice import ExtractorChoice
 
@@ -36,22 +41,86 @@ def watch(options: argparse.Namespace, interrupts: Interrupts, printing: Printin
     """
     import torch
 
-    from actfusion_stream.engine.stream import open_stream
-
     # Decoding, drawing and encoding need the other half: on two busy cores, two threads of torch would wait
     # for each other.
     torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
-    source = options.video if options.video is not None else options.camera
+    sources, several = sources_of(options.sources)
+    if several:
+        return _watch_all(plan(sources, options), options, interrupts, printing)
     _check_distinct(options)
-    sinks = _sinks(options, source)
-    with open_stream(
-        source,
-        checkpoint=options.checkpoint,
-        horizon=options.horizon,
-        tick=options.tick,
+    sinks = _sinks(options, sources[0])
+    with _open(sources[0], options, _engine(options), interrupts, printing) as stream:
+        outcome = _show(stream, sinks, options)
+    return 1 if outcome.failures else 0
+
+
+def _watch_all(
+    jobs: Sequence[Job], options: argparse.Namespace, interrupts: Interrupts, printing: Printing
+) -> int:
+    """One video after the other with one engine; what cannot be watched is named, and the others are."""
+    from rich.console import Console
+
+    from actfusion_stream.views.summary import Row, print_table
+
+    engine = _engine(options)
+    rows: list[Row] = []
+    for place, job in enumerate(jobs, 1):
+        called = f"{job.called} ({place} of {len(jobs)})"
+        try:
+            sinks = _sinks(job.options, job.source)
+            with _open(job.source, options, engine, interrupts, printing) as stream:
+                outcome = _show(stream, sinks, job.options, called)
+            rows.append(Row(job.called, outcome.summary, "; ".join(outcome.failures)))
+        except (StreamError, OSError) as error:
+            if isinstance(error.__cause__ or error, BrokenPipeError):
+                raise
+            complain(in_a_line(error))
+            rows.append(Row(job.called, None, in_a_line(error)))
+        finally:
+            interrupts.on_first = None
+        if interrupts:
+            break
+    if options.display != "none":
+        print_table(Console(stderr=options.events == "-", highlight=False), rows)
+    failed = [str(job.source) for job, row in zip(jobs, rows, strict=False) if row.failure]
+    left = [str(job.source) for job in jobs[len(rows) :]]
+    for which, what in ((failed, "failed"), (left, "not watched")):
+        if which:
+            complain(f"{what}: {len(which)} of {len(jobs)} videos: {', '.join(which)}")
+    return 1 if failed else 0
+
+
+def _engine(options: argparse.Namespace) -> Engine:
+    from actfusion_stream.engine.engine import Engine
+    from actfusion_stream.engine.settings import Horizon, Settings
+    from actfusion_stream.sources.source import check_patience
+
+    # What is wrong with a number is said before the weights are loaded.
+    check_patience(options.reconnect, options.max_staleness)
+    Settings(Horizon.parse(options.horizon), options.tick, options.memory, options.futures, options.calm)
+    return Engine.load(
+        options.checkpoint,
         device=options.device,
         extractor=_extractor(options),
         force_extractor=options.force_extractor,
+    )
+
+
+@contextlib.contextmanager
+def _open(
+    source: str | Path | int,
+    options: argparse.Namespace,
+    engine: Engine,
+    interrupts: Interrupts,
+    printing: Printing,
+) -> Iterator[Stream]:
+    from actfusion_stream.engine.stream import open_stream
+
+    with open_stream(
+        source,
+        engine=engine,
+        horizon=options.horizon,
+        tick=options.tick,
         memory=options.memory,
         futures=options.futures,
         calm=options.calm,
@@ -65,10 +134,20 @@ def watch(options: argparse.Namespace, interrupts: Interrupts, printing: Printin
         interrupts.on_first = stream.stop
         if stream.info.live:
             printing.leave_out()
-        return _show(stream, sinks, options)
+        yield stream
 
 
-def _show(stream: Stream, sinks: list[Sink], options: argparse.Namespace) -> int:
+def _show(
+    stream: Stream, sinks: list[Sink], options: argparse.Namespace, called: str | None = None
+) -> Outcome:
+    """Watch a stream to its end, and say what came of it.
+
+    Args:
+        stream: opened.
+        sinks: where results go.
+        options: its own.
+        called: how it is called among several, which have their last word together.
+    """
     from rich.console import Console
 
     from actfusion_stream.runner import run
@@ -78,12 +157,13 @@ def _show(stream: Stream, sinks: list[Sink], options: argparse.Namespace) -> int
     if stream.engine.warning:
         complain(f"warning: {stream.engine.warning}")
     on_stdout = options.events == "-"
-    view = open_view(options.display, stream.info, stream.class_names, stream.stats, on_stdout)
+    info = replace(stream.info, name=called or stream.info.name)
+    view = open_view(options.display, info, stream.class_names, stream.stats, on_stdout, standing=not called)
     outcome = run(stream, sinks, view)
     for warning in outcome.warnings:
         complain(f"warning: {warning}")
     with contextlib.suppress(OSError) if view.lost else contextlib.nullcontext():
-        if options.display != "none":
+        if options.display != "none" and not called:
             targets = {
                 "annotated video": options.output,
                 "events": None if on_stdout else options.events,
@@ -94,7 +174,7 @@ def _show(stream: Stream, sinks: list[Sink], options: argparse.Namespace) -> int
             print_summary(console, stream.class_names, outcome.segments, stream.stats, written)
         for failure in (*outcome.failures, *filter(None, [view.lost])):
             complain(f"{failure}; everything else was finished")
-    return 1 if outcome.failures else 0
+    return outcome
 
 
 def _sinks(options: argparse.Namespace, source: str | Path | int) -> list[Sink]:

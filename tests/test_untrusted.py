@@ -7,6 +7,7 @@ import io
 import json
 import struct
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -200,7 +201,8 @@ def test_any_arguments(words: list[str]) -> None:
         if "get" in words or any(word.startswith("-h") or word == "--help" for word in words):
             continue
         said = io.StringIO()
-        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+        quiet = contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO())
+        with quiet[0], quiet[1], mock.patch("sys.stdin", None):
             try:
                 status = main(words)
             except SystemExit as stopped:

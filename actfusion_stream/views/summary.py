@@ -3,20 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.style import Style
+from rich.table import Table
 from rich.text import Text
 
 from actfusion_stream.engine.stats import PERCENTILES
-from actfusion_stream.views.lines import DIM, colored, fit
+from actfusion_stream.views.lines import BOLD, DIM, colored, fit
 from actfusion_stream.views.moment import UNFAMILIAR
-from actfusion_stream.views.palette import GREY, class_colors
+from actfusion_stream.views.palette import GREY, IDLE_LABELS, class_colors
 from actfusion_stream.views.wording import clock, percent, printable, spoken
 
 if TYPE_CHECKING:
     from actfusion_stream.engine.stats import Stats
+    from actfusion_stream.engine.summary import Summary
     from actfusion_stream.engine.timeline import Segment
+
+
+@dataclass(frozen=True)
+class Row:
+    """One of several videos.
+
+    Attributes:
+        source: what it is called.
+        summary: what came of it; None if it could not be watched.
+        failure: why not, or what else went wrong; "" if nothing did.
+    """
+
+    source: str
+    summary: Summary | None
+    failure: str
+
 
 _SUMMARY_ROWS = 40  # an hour of segments would push everything else off the screen
 
@@ -72,3 +92,34 @@ def print_summary(
         console.print(Text.assemble((f"ms at {names}: ", DIM), ", ".join(stages)), soft_wrap=True)
     for what, path in outputs.items():
         console.print(Text.assemble((f"{what}: ", DIM), printable(path, console.encoding)), soft_wrap=True)
+
+
+def print_table(console: Console, rows: Sequence[Row]) -> None:
+    """Print what came of several videos, a row each, and of all of them together.
+
+    Args:
+        console: where to print.
+        rows: in the order in which they were watched.
+    """
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style=DIM)
+    table.add_column("VIDEO", overflow="fold")
+    for heading in ("length", "actions", "speed", "unfamiliar"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        name = printable(row.source, console.encoding)
+        if row.summary is None:
+            table.add_row(name, "failed", style=Style(color="red"))
+            continue
+        summary = row.summary
+        actions = sum(segment.label not in IDLE_LABELS for segment in summary.segments)
+        strange = percent(summary.unfamiliar / summary.ticks) if summary.unfamiliar else ""
+        length = clock(summary.seen_until) + (" (stopped)" if summary.interrupted else "")
+        table.add_row(name, length, str(actions), f"{summary.speed:.1f}x", strange)
+    done = [row.summary for row in rows if row.summary is not None]
+    if len(done) > 1:
+        seen, took = (sum(getattr(one, name) for one in done) for name in ("seen_until", "elapsed"))
+        actions = sum(segment.label not in IDLE_LABELS for one in done for segment in one.segments)
+        speed = f"{seen / took:.1f}x" if took else ""
+        table.add_row(f"{len(done)} videos", clock(seen), str(actions), speed, style=BOLD)
+    console.print()
+    console.print(table)

@@ -49,13 +49,14 @@ _WARNING = Style(color="yellow")
 
 
 class TerminalView:
-    """Draws the stream on the terminal in place, and leaves the last view standing.
+    """Draws the stream on the terminal in place.
 
     Args:
         info: the source.
         class_names: the classes in the order of the checkpoint; they decide the colours.
         stats: counters of the stream, read at each refresh.
         console: where to draw; standard output if None.
+        standing: the last view is left standing.
     """
 
     lost = ""
@@ -66,6 +67,8 @@ class TerminalView:
         class_names: Sequence[str],
         stats: Stats,
         console: Console | None = None,
+        *,
+        standing: bool = True,
     ) -> None:
         self._info, self._stats = info, stats
         self._colors = class_colors(class_names)
@@ -73,7 +76,7 @@ class TerminalView:
         self._window = timeline_window(info.duration)
         self._console = console or Console(highlight=False)
         self._live = Live(
-            console=self._console, auto_refresh=False, vertical_overflow="crop", transient=False
+            console=self._console, auto_refresh=False, vertical_overflow="crop", transient=not standing
         )
         self._moment: Moment | None = None
         self._time = 0.0

@@ -48,6 +48,8 @@ def open_view(
     class_names: Sequence[str],
     stats: Stats,
     stdout_taken: bool = False,
+    *,
+    standing: bool = True,
 ) -> View:
     """Choose how to show a stream.
 
@@ -58,6 +60,7 @@ def open_view(
         stats: counters of the stream, read at each refresh.
         stdout_taken: standard output carries data, so show everything on standard error, and plainly unless
             told otherwise.
+        standing: the last view stays on the terminal.
 
     Returns:
         A view to enter and to update with each frame.
@@ -67,7 +70,7 @@ def open_view(
         return SilentView()
     drawable = console.is_terminal and console.encoding.startswith("utf") and not stdout_taken
     if display == "terminal" or drawable:
-        return DetachableView(TerminalView(info, class_names, stats, console))
+        return DetachableView(TerminalView(info, class_names, stats, console, standing=standing))
     return DetachableView(PlainView(info, stats, console))
 
 
