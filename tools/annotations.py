@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
+from actfusion_stream.annotations.elan import write_elan
 from actfusion_stream.arguments import OneLineParser, number
 from actfusion_stream.errors import StreamError
 
 from .data.annotation_files import read_annotations, write_csv
-from .data.elan import write_elan
 from .data.mstcn import feature_times, write_mstcn
 
 

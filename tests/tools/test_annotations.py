@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from actfusion_stream.annotations.segments import Segment
 from actfusion_stream.tools.annotations import main
 from actfusion_stream.tools.data.annotation_files import read_annotations
 from actfusion_stream.tools.data.dataset import Dataset
-from actfusion_stream.tools.data.segments import Segment
 
 TABLE = """video,label,start,end
 salad,cut tomato,1.0,4.5

@@ -8,12 +8,8 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
-from actfusion_stream.errors import StreamError
-from actfusion_stream.files import replacing
-from actfusion_stream.tables import as_cell, from_cell
-
-from .elan import read_elan
-from .segments import (
+from actfusion_stream.annotations.elan import read_elan
+from actfusion_stream.annotations.segments import (
     Annotations,
     Segment,
     check_count,
@@ -23,6 +19,9 @@ from .segments import (
     read_text_file,
     video_name,
 )
+from actfusion_stream.errors import StreamError
+from actfusion_stream.files import replacing
+from actfusion_stream.tables import as_cell, from_cell
 
 _COLUMNS = ("video", "label", "start", "end")
 _LONGEST_LINE = 100_000  # characters

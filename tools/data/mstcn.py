@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from actfusion_stream.annotations.segments import Annotations, Segment
 from actfusion_stream.errors import StreamError
 
 from .annotation_files import write_whole
 from .dataset import EXTRACTOR_JSON
-from .segments import Annotations, Segment
 
 
 def feature_times(folder: Path) -> dict[str, np.ndarray]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from actfusion_stream.annotations.segments import Segment
 from actfusion_stream.tools.data.mstcn import labels_at
-from actfusion_stream.tools.data.segments import Segment
 
 
 def test_times_lie_in_half_open_segments() -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from pympi.Elan import Eaf
 
+from actfusion_stream.annotations.elan import read_elan, write_elan
+from actfusion_stream.annotations.segments import Segment
 from actfusion_stream.errors import StreamError
-from actfusion_stream.tools.data.elan import read_elan, write_elan
-from actfusion_stream.tools.data.segments import Segment
 
 
 def eaf(path: Path, slots: dict[str, int | None], acts: list[tuple[str, str, str]], media: str = "") -> Path:

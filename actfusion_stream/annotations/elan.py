@@ -13,11 +13,16 @@ from urllib.parse import unquote
 
 from pympi.Elan import Eaf
 
+from actfusion_stream.annotations.elan_document import Annotation, ElanDocument, parse_elan
+from actfusion_stream.annotations.segments import (
+    Segment,
+    checked_segment,
+    finite_number,
+    in_order,
+    read_text_file,
+)
 from actfusion_stream.errors import StreamError
 from actfusion_stream.files import replacing
-
-from .elan_document import Annotation, ElanDocument, parse_elan
-from .segments import Segment, checked_segment, finite_number, in_order, read_text_file
 
 
 def read_elan(path: Path, tier: str | None = None) -> list[Segment]:
