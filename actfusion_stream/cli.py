@@ -112,7 +112,11 @@ def _parser() -> argparse.ArgumentParser:
         "--events", metavar="FILE.jsonl", type=lambda text: text if text == "-" else str(_file(text)),
         help="what was said at every tick, a JSON object a line; - for stdout",
     )  # fmt: skip
-    parser.add_argument("--segments", metavar="FILE.csv", type=_file, help="the final segmentation")
+    parser.add_argument(
+        "--segments", metavar="FILE.csv", type=_file, action="append", default=[],
+        help="the final segmentation; the ending says its format: .csv .tsv .json .fiftyone.json "
+        ".labelstudio.json .via.json .txt .audacity.txt .srt .vtt .eaf; may be given several times",
+    )  # fmt: skip
     parser.add_argument(
         "--display", choices=("auto", "terminal", "none"), default="auto",
         help="how to show it (default auto: a live view on a terminal, plain lines elsewhere)",

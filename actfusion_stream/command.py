@@ -167,7 +167,7 @@ def _show(
             targets = {
                 "annotated video": options.output,
                 "events": None if on_stdout else options.events,
-                "segments": options.segments,
+                "segments": ", ".join(map(str, options.segments)),
             }
             written = {what: str(path) for what, path in targets.items() if path}
             console = Console(stderr=on_stdout, highlight=False)
@@ -182,15 +182,14 @@ def _sinks(options: argparse.Namespace, source: str | Path | int) -> list[Sink]:
     from actfusion_stream.sinks.annotated_video import AnnotatedVideo
     from actfusion_stream.sinks.events import EventLog
     from actfusion_stream.sinks.prometheus import Metrics
-    from actfusion_stream.sinks.segments import SegmentTable
+    from actfusion_stream.sinks.segments import SegmentFile
 
     sinks: list[Sink] = []
     if options.events:
         sinks.append(EventLog(options.events, source))
     if options.output:
         sinks.append(AnnotatedVideo(options.output, source))
-    if options.segments:
-        sinks.append(SegmentTable(options.segments, source))
+    sinks += [SegmentFile(path, source) for path in options.segments]
     if options.metrics is not None:
         sinks.append(
             Metrics(options.metrics, lambda port: complain(f"metrics at http://127.0.0.1:{port}/metrics"))
@@ -216,8 +215,8 @@ def _extractor(options: argparse.Namespace) -> ExtractorChoice | None:
 def _check_distinct(options: argparse.Namespace) -> None:
     """Make sure that no output overwrites another or the checkpoint; the writers look after the source."""
     taken: dict[object, str] = {}
-    for name in ("checkpoint", "output", "events", "segments"):
-        path = getattr(options, name)
+    given = [(name, getattr(options, name)) for name in ("checkpoint", "output", "events")]
+    for name, path in (*given, *(("segments", path) for path in options.segments)):
         if path is None or path == "-":
             continue
         place: object = os.path.realpath(path)

@@ -36,6 +36,7 @@ COMMANDS = [
     "actfusion-extract",
     "actfusion-convert",
     "actfusion-annotations",
+    "actfusion-convert-segments",
 ]
 USERS_OWN = ("extractors", "models", "tools", "utils")  # names that nearly every training repository has
 

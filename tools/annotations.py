@@ -4,8 +4,9 @@
     actfusion-annotations elan/ --tier actions --to csv --out labels.csv
 
 A CSV file has the columns video, label, start and end, in seconds; an ELAN file is one video; MS-TCN text has
-a label a line. `--to mstcn` makes a data folder for training, a label for each feature of --features, or for
-each frame at --rate. What nobody annotated is background.
+a label a line; actfusion-convert-segments tells what else is read. `--to mstcn` makes a data folder for
+training, a label for each feature of --features, or for each frame at --rate. What nobody annotated is
+background.
 """
 
 from __future__ import annotations
@@ -17,17 +18,19 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from actfusion_stream.annotations.elan import write_elan
+from actfusion_stream.annotations.annotated import Annotated, in_milliseconds
+from actfusion_stream.annotations.elan import elan_text
+from actfusion_stream.annotations.tables import csv_text
 from actfusion_stream.arguments import OneLineParser, number
 from actfusion_stream.errors import StreamError
 
-from .data.annotation_files import read_annotations, write_csv
+from .data.annotation_files import read_annotations, write_whole
 from .data.mstcn import feature_times, write_mstcn
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = OneLineParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("annotations", type=Path, help=".csv, .eaf or .txt file, or a folder of them")
+    parser.add_argument("annotations", type=Path, help=".csv, .eaf, .txt or the like, or a folder of them")
     parser.add_argument("--to", choices=("mstcn", "csv", "elan"), required=True)
     parser.add_argument("--out", type=Path, required=True, help="folder, or the .csv file")
     parser.add_argument(
@@ -44,17 +47,21 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console(stderr=True)
     try:
         found = read_annotations(options.annotations, options.rate, options.tier)
+        videos = [
+            Annotated(name, in_milliseconds(segments), f"{name}.mp4")
+            for name, segments in sorted(found.items())
+        ]
         if options.to == "csv":
-            write_csv(found, options.out)
+            write_whole(options.out, csv_text(videos))
         elif options.to == "elan":
-            for video, segments in found.items():
-                write_elan(segments, options.out / f"{video}.eaf", f"{video}.mp4")
+            for video in videos:
+                write_whole(options.out / f"{video.name}.eaf", elan_text([video]))
         else:
             if options.features:
                 times = feature_times(options.features)
-                for video in sorted(found.keys() ^ times.keys()):
-                    what = "features" if video in found else "annotation"
-                    console.print(f"note: {video} has no {what} and is left out", highlight=False)
+                for name in sorted(found.keys() ^ times.keys()):
+                    what = "features" if name in found else "annotation"
+                    console.print(f"note: {name} has no {what} and is left out", highlight=False)
             else:
                 times = {
                     video: np.arange(round(segments[-1].end * options.rate)) / options.rate

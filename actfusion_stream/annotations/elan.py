@@ -6,13 +6,15 @@ have, and does not say what is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import mimetypes
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
-from pympi.Elan import Eaf
+from pympi.Elan import Eaf, to_string
 
+from actfusion_stream.annotations.annotated import Annotated, only
 from actfusion_stream.annotations.elan_document import Annotation, ElanDocument, parse_elan
 from actfusion_stream.annotations.segments import (
     Segment,
@@ -22,11 +24,15 @@ from actfusion_stream.annotations.segments import (
     read_text_file,
 )
 from actfusion_stream.errors import StreamError
-from actfusion_stream.files import replacing
+
+OBSERVED, ANTICIPATED = "observed", "anticipated"  # tiers of the stream's own files
+_CONFIDENCE = "confidence"
 
 
 def read_elan(path: Path, tier: str | None = None) -> list[Segment]:
     """The annotations of one tier of an ELAN file; values are labels, empty ones are left out.
+
+    By itself it is the only one with annotations in time, or the stream's own: `OBSERVED`.
 
     Raises:
         StreamError: it is no such file, or does not say which tier is meant.
@@ -38,16 +44,17 @@ def read_elan(path: Path, tier: str | None = None) -> list[Segment]:
     tiers = document.tiers
     filled = [name for name, annotations in tiers.items() if annotations]
     if tier is None:
-        if len(filled) != 1:
+        if len(filled) != 1 and OBSERVED not in filled:
             names = _listed(filled)
             raise StreamError(
                 f"annotations {path}: --tier must name one; tiers with annotations in time: {names}"
             )
-        tier = filled[0]
+        tier = OBSERVED if OBSERVED in filled else filled[0]
     if tier not in tiers:
         raise StreamError(f"annotations {path}: no tier {tier!r}; there are {_listed(tiers)}")
     origin = _origin(document, path)
     times = _slot_times(document, tiers[tier], path)
+    confidence = document.remarks.get(_CONFIDENCE, {}) if tier == OBSERVED else {}
     segments = []
     for annotation in tiers[tier]:
         place = f"{path}, annotation {_in_a_line(annotation.name)}"
@@ -56,7 +63,8 @@ def read_elan(path: Path, tier: str | None = None) -> list[Segment]:
             raise StreamError(f"annotations {place}: it has no time; align it in ELAN")
         if annotation.label:
             seconds = (start + origin) / 1000, (end + origin) / 1000
-            segments.append(checked_segment(annotation.label, *seconds, place))
+            share = confidence.get(annotation.name)
+            segments.append(checked_segment(annotation.label, *seconds, place, share))
     return in_order(segments, str(path))
 
 
@@ -112,24 +120,42 @@ def _stem(url: str) -> str:
     return PurePosixPath(unquote(url).replace("\\", "/")).stem
 
 
-def write_elan(segments: list[Segment], path: Path, media: str, tier: str = "actions") -> None:
-    """An ELAN file of one tier; times are kept to the millisecond.
+def elan_text(videos: list[Annotated]) -> str:
+    """A file of three tiers: observed, the confidence of that, and anticipated, if anything was.
 
-    Args:
-        segments: in order.
-        path: .eaf file to write, in a folder that need not be there.
-        media: file name of the video, which ELAN looks for beside the file.
-        tier: name of the tier.
+    Raises:
+        StreamError: several videos.
     """
+    video = only(videos)
     document = Eaf(author="")
     # pympi's own date is none in time zones of half an hour.
     document.adocument["DATE"] = datetime.now().astimezone().isoformat(timespec="seconds")
-    document.add_linked_file(media, relpath=f"./{media}", mimetype="video/mp4")
-    document.rename_tier("default", tier)
-    for segment in segments:
-        start, end = round(1000 * segment.start), round(1000 * segment.end)
-        end = max(end, start + 1)  # ELAN knows none of no length
-        document.add_annotation(tier, start, end, segment.label)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as partial:
-        document.to_file(partial)
+    if video.file:
+        kind = mimetypes.guess_type(video.file)[0] or "unknown"  # as ELAN calls it
+        relative = video.file if video.file.startswith("../") else f"./{video.file}"
+        document.add_linked_file(video.file, relpath=relative, mimetype=kind)
+    document.rename_tier("default", OBSERVED)
+    for tier, segments in ((OBSERVED, video.segments), (ANTICIPATED, video.anticipated)):
+        if segments and tier not in document.tiers:
+            document.add_tier(tier)
+        for segment in segments:
+            start, end = round(1000 * segment.start), round(1000 * segment.end)
+            document.add_annotation(tier, start, end, segment.label)
+    if any(segment.confidence is not None for segment in video.segments):
+        _add_confidence(document, video.segments)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{to_string(document)}\n'
+
+
+def _add_confidence(document: Eaf, segments: Sequence[Segment]) -> None:
+    """A remark on each observed annotation.
+
+    pympi's `add_ref_annotation` looks through all of them for each: of 10,000 that is a minute.
+    """
+    document.add_linguistic_type("remark", constraints="Symbolic_Association", timealignable=False)
+    document.add_tier(_CONFIDENCE, "remark", parent=OBSERVED)
+    remarks = document.tiers[_CONFIDENCE][1]
+    for name, segment in zip(list(document.tiers[OBSERVED][0]), segments, strict=True):
+        if segment.confidence is not None:
+            remark = document.generate_annotation_id()
+            document.annotations[remark] = _CONFIDENCE
+            remarks[remark] = (name, f"{segment.confidence:.3f}", None, None)

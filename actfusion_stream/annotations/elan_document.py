@@ -33,11 +33,13 @@ class ElanDocument:
     Attributes:
         slots: time slots: their values as they stand there, None where there is none.
         tiers: annotations in time by tier.
+        remarks: values of annotations that refer to one in time, by tier and by name of that one.
         media: attributes of the linked media.
     """
 
     slots: dict[str, str | None] = field(default_factory=dict)
     tiers: dict[str, list[Annotation]] = field(default_factory=dict)
+    remarks: dict[str, dict[str, str]] = field(default_factory=dict)
     media: list[dict[str, str]] = field(default_factory=list)
 
 
@@ -70,6 +72,7 @@ class _Reader:
         parser.CharacterDataHandler = self._text
         self._read = self._depth = 0
         self._tier: list[Annotation] = []
+        self._remarks: dict[str, str] = {}  # of the tier
         self._annotation: dict[str, str] | None = None
         self._label: list[str] | None = None  # of the annotation, while its value is read
         self._labelled = ""
@@ -92,12 +95,14 @@ class _Reader:
         if tag == "TIME_SLOT":
             self.document.slots[attributes.get("TIME_SLOT_ID", "")] = attributes.get("TIME_VALUE")
         elif tag == "TIER":
-            self._tier = self.document.tiers.setdefault(attributes.get("TIER_ID", ""), [])
+            name = attributes.get("TIER_ID", "")
+            self._tier = self.document.tiers.setdefault(name, [])
+            self._remarks = self.document.remarks.setdefault(name, {})
             if len(self.document.tiers) > _MOST_TIERS:
                 raise ValueError(f"has more than {_MOST_TIERS} tiers")
         elif tag == "MEDIA_DESCRIPTOR" and len(self.document.media) < _MOST_TIERS:
             self.document.media.append(attributes)
-        elif tag == "ALIGNABLE_ANNOTATION":
+        elif tag in ("ALIGNABLE_ANNOTATION", "REF_ANNOTATION"):
             self._annotation, self._labelled = attributes, ""
         elif tag == "ANNOTATION_VALUE" and self._annotation is not None:
             self._label = []
@@ -116,4 +121,7 @@ class _Reader:
                 for attribute in ("ANNOTATION_ID", "TIME_SLOT_REF1", "TIME_SLOT_REF2")
             )
             self._tier.append(Annotation(name, start, end, self._labelled))
+            self._annotation = None
+        elif tag == "REF_ANNOTATION" and self._annotation is not None:
+            self._remarks[self._annotation.get("ANNOTATION_REF", "")] = self._labelled
             self._annotation = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from actfusion_stream.errors import StreamError
@@ -19,16 +19,18 @@ _PIECE = 1 << 20  # characters
 _MOST_SEGMENTS = 1_000_000
 _MOST_SECONDS = 10 * 86_400.0
 _MOST_TEXT = 200
+_FORBIDDEN = frozenset('/\\:\0"*?<>|')  # in names of files
 _TOUCHING = 0.001  # seconds: segments that overlap by less were meant to touch
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of one action, in seconds."""
+    """A stretch of one action, in seconds; `confidence` in [0, 1] where somebody said it."""
 
     label: str
     start: float
     end: float
+    confidence: float | None = None
 
 
 Annotations = dict[str, list[Segment]]
@@ -72,10 +74,16 @@ def video_name(name: str, place: str) -> str:
         StreamError: it is none.
     """
     stem = Path(name).stem if Path(name).suffix.lower() in (".mp4", ".mkv", ".mov", ".avi", ".webm") else name
-    plain = stem not in ("", ".", "..") and not set(stem) & set('/\\:\0"*?<>|') and stem.isprintable()
+    plain = stem not in ("", ".", "..") and not set(stem) & _FORBIDDEN and stem.isprintable()
     if not plain or len(stem) > _MOST_TEXT:
         raise StreamError(f"annotations {place}: video {name[:50]!r}; give a plain file name")
     return stem
+
+
+def fitting_name(name: str) -> str:
+    """`name` as `video_name` takes it: what it may not hold becomes `_`."""
+    plain = "".join("_" if c in _FORBIDDEN or not c.isprintable() else c for c in name)[:_MOST_TEXT]
+    return "video" if plain in ("", ".", "..") else plain
 
 
 def check_count(count: int, place: str) -> None:
@@ -88,12 +96,16 @@ def check_count(count: int, place: str) -> None:
         raise StreamError(f"annotations {place}: more than {_MOST_SEGMENTS} segments in one file")
 
 
-def checked_segment(label: str, start: str | float, end: str | float, place: str) -> Segment:
-    """A segment of what stands in a file at `place`.
+def checked_segment(
+    label: object, start: object, end: object, place: str, confidence: object = None
+) -> Segment:
+    """A segment of what stands in a file at `place`; a confidence of "" or None is none.
 
     Raises:
-        StreamError: its label is no text, or its times are none.
+        StreamError: its label is no text, its times are none, or its confidence is no share.
     """
+    if not isinstance(label, str):
+        raise StreamError(f"annotations {place}: label {str(label)[:50]!r}; give text")
     if not label or not label.isprintable() or len(label) > _MOST_TEXT:
         raise StreamError(
             f"annotations {place}: label {label[:50]!r}; give printable text of 1 to {_MOST_TEXT} characters"
@@ -104,21 +116,27 @@ def checked_segment(label: str, start: str | float, end: str | float, place: str
             f"annotations {place}: {label} from {first:g} to {last:g} s; it must end after it starts, "
             "at 0 s or later"
         )
-    return Segment(label, first, last)
+    if confidence in ("", None):
+        return Segment(label, first, last)
+    share = finite_number(confidence, place, "confidence")
+    if not 0 <= share <= 1:
+        raise StreamError(f"annotations {place}: confidence {share:g}; give a number from 0 to 1")
+    return Segment(label, first, last, share)
 
 
-def finite_number(value: str | float, place: str) -> float:
-    """A time as it stands in a file at `place`.
+def finite_number(value: object, place: str, what: str = "time") -> float:
+    """A number as it stands in a file at `place`.
 
     Raises:
         StreamError: it is no finite number.
     """
     try:
-        number = float(value)
-    except ValueError:
+        number = float(value) if isinstance(value, (str, int, float)) else math.nan
+    except (ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
-        raise StreamError(f"annotations {place}: time {str(value)[:50]!r}; give seconds as a number")
+        give = "seconds as a number" if what == "time" else "a number"
+        raise StreamError(f"annotations {place}: {what} {str(value)[:50]!r}; give {give}")
     return number
 
 
@@ -138,6 +156,6 @@ def in_order(segments: list[Segment], place: str) -> list[Segment]:
                     f"{segment.label} ({segment.start:g} to {segment.end:g} s) overlap; "
                     "a frame has one action"
                 )
-            ordered[-1] = Segment(last.label, last.start, segment.start)
+            ordered[-1] = replace(last, end=segment.start)
         ordered.append(segment)
     return ordered

@@ -53,7 +53,7 @@ def test_a_source_that_is_no_video(name: str, make: Callable, complaint: str, ru
     outputs.mkdir()
     make(path)
     status, out, err = run(
-        "--output", outputs / "a.mp4", "--events", outputs / "e", "--segments", outputs / "s", video=path
+        "--output", outputs / "a.mp4", "--events", outputs / "e", "--segments", outputs / "s.csv", video=path
     )
     assert (status, out, err) == (1, "", f"actfusion-stream: {path}: {complaint}\n")
     assert names(outputs) == []
@@ -172,6 +172,12 @@ def test_a_device_that_is_not_here(device: str, run):
         ("--events", "{}/in.mp4", "{}/in.mp4: is the input itself; give the output another name"),
         ("--segments", "{}", "{}: is a folder; give the name of a file in it"),
         ("--segments", "{}/no/s", "{}/no/s: there is no folder {}/no; create it first"),
+        (
+            "--segments",
+            "{}/a.xls",
+            "{}/a.xls: ends in .xls; segments can be .csv, .tsv, .json, .fiftyone.json, .labelstudio.json, "
+            ".via.json, .txt, .audacity.txt, .srt, .vtt, .eaf",
+        ),
         ("--segments", "{}/in.mp4", "{}/in.mp4: is the input itself; give the output another name"),
     ],
 )

@@ -15,7 +15,7 @@ from sample_videos import packets
 from actfusion_stream import Engine, Frame, Sink, Stream, StreamError, Tick, open_stream, run
 from actfusion_stream.sinks.annotated_video import AnnotatedVideo
 from actfusion_stream.sinks.events import EventLog
-from actfusion_stream.sinks.segments import SegmentTable
+from actfusion_stream.sinks.segments import SegmentFile
 from actfusion_stream.sources.frames import SourceInfo
 from actfusion_stream.sources.source import Source
 
@@ -40,7 +40,7 @@ class Memory(Sink):
 
 
 def sinks(folder: Path) -> list[Sink]:
-    return [EventLog(folder / "a.jsonl"), AnnotatedVideo(folder / "a.mp4"), SegmentTable(folder / "a.csv")]
+    return [EventLog(folder / "a.jsonl"), AnnotatedVideo(folder / "a.mp4"), SegmentFile(folder / "a.csv")]
 
 
 def results(folder: Path) -> tuple[list[dict[str, object]], int, list[dict[str, str]]]:

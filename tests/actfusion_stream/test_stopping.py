@@ -21,7 +21,7 @@ from actfusion_stream import Engine, Frame, Stream, open_stream, run
 from actfusion_stream.engine.timeline import tick_to_json
 from actfusion_stream.files import temporary_name
 from actfusion_stream.sinks.events import EventLog
-from actfusion_stream.sinks.segments import SegmentTable
+from actfusion_stream.sinks.segments import SegmentFile
 from actfusion_stream.sources.frames import SourceInfo
 from actfusion_stream.sources.source import Source
 
@@ -96,7 +96,7 @@ def test_a_reader_who_stalls_costs_a_live_source_no_frame(tiny_checkpoint: Path,
     engine = Engine.load(tiny_checkpoint, device="cpu")
     source = Source(Camera(450), max_staleness=100.0)
     with open_stream(source, engine=engine, tick=0.1, horizon="600s", max_staleness=100.0) as stream:
-        outcome = run(stream, [EventLog(tmp_path / "events"), SegmentTable(tmp_path / "a.csv")])
+        outcome = run(stream, [EventLog(tmp_path / "events"), SegmentFile(tmp_path / "a.csv")])
     os.close(reader)
     assert outcome.summary.frames == 450
     assert outcome.summary.dropped == 0
@@ -169,7 +169,7 @@ def test_a_name_as_long_as_a_disk_takes_it_is_no_obstacle(
 ) -> None:
     name = "s" * (length - 4) + ".csv"
     with open_stream(tiny_video, engine=Engine.load(tiny_checkpoint, device="cpu")) as stream:
-        run(stream, [SegmentTable(tmp_path / name)])
+        run(stream, [SegmentFile(tmp_path / name)])
     assert names(tmp_path) == [name]
 
 
@@ -182,7 +182,7 @@ def test_what_a_killed_run_has_left_is_cleared_away_by_the_next(tmp_path: Path) 
     for name in (gone, *kept):
         (tmp_path / name).write_text("half")
     (tmp_path / kept[1]).unlink()  # our own is taken for this run
-    SegmentTable(target)
+    SegmentFile(target)
     assert names(tmp_path) == sorted([kept[0], kept[2]])
 
 
@@ -194,6 +194,6 @@ def test_stopping_from_python_ends_a_run_with_whole_results(
 
     with open_stream(tiny_video, engine=Engine.load(tiny_checkpoint, device="cpu")) as stream:
         stopping(stream)
-        outcome = run(stream, [EventLog(tmp_path / "a.jsonl"), SegmentTable(tmp_path / "a.csv")])
+        outcome = run(stream, [EventLog(tmp_path / "a.jsonl"), SegmentFile(tmp_path / "a.csv")])
     assert outcome.summary.interrupted
     assert names(tmp_path) == ["a.csv", "a.jsonl"]

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actfusion_stream.engine.timeline import Segment
-from actfusion_stream.sinks.segments import write_segments
+from actfusion_stream.annotations.annotated import Annotated
+from actfusion_stream.annotations.formats import write_file
+from actfusion_stream.annotations.segments import Segment
 from actfusion_stream.tables import as_cell, from_cell
 from actfusion_stream.tools.data.annotation_files import read_annotations
 
@@ -30,9 +31,10 @@ def test_plain_labels_are_left_alone(text: str) -> None:
 
 @pytest.mark.parametrize("label", FORMULAS)
 def test_our_own_converter_reads_them_back(tmp_path: Path, label: str) -> None:
-    write_segments(tmp_path / "kitchen.csv", [Segment(label, 0.0, 2.0, 0.9), Segment("mix", 2.0, 3.0, 0.8)])
+    segments = (Segment(label, 0.0, 2.0, 0.9), Segment("mix", 2.0, 3.0, 0.8))
+    write_file(tmp_path / "kitchen.csv", [Annotated("kitchen", segments)])
     with (tmp_path / "kitchen.csv").open(newline="") as file:
         (row, _) = csv.DictReader(file)
     assert row["label"].startswith("'")
-    (segments,) = read_annotations(tmp_path / "kitchen.csv", 15.0).values()
-    assert [segment.label.strip() for segment in segments] == [label.strip(), "mix"]
+    (read,) = read_annotations(tmp_path / "kitchen.csv", 15.0).values()
+    assert [segment.label.strip() for segment in read] == [label.strip(), "mix"]

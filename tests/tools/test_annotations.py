@@ -121,7 +121,8 @@ ROW = "video,label,start,end\n"
         ),
         ("a.eaf", EAF.format(tiers=ONE.format(name="p", end="c")).encode(), "annotation x: it has no time"),
         ("a.txt", b"\n\n", "no label in it"),
-        ("a.json", b"{}", "give a .csv, .eaf or .txt file"),
+        ("a.json", b"{}", "no segment in its database or results; is it ActivityNet's?"),
+        ("a.xls", b"", "a.xls: ends in .xls; segments can be .csv, .tsv, .json,"),
     ],
 )
 def test_what_makes_no_sense_is_one_line(

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from actfusion_stream.annotations.segments import Annotations, Segment
+from actfusion_stream.annotations.frame_labels import labels_at, plain_names
+from actfusion_stream.annotations.segments import Annotations
 from actfusion_stream.errors import StreamError
 
 from .annotation_files import write_whole
@@ -33,16 +34,6 @@ def feature_times(folder: Path) -> dict[str, np.ndarray]:
         ) from error
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
         raise StreamError(f"features {folder}: {EXTRACTOR_JSON} is damaged: {error}") from error
-
-
-def labels_at(segments: list[Segment], times: np.ndarray, background: str) -> list[str]:
-    """The label at each of the times (T,), `background` between segments."""
-    starts = np.array([segment.start for segment in segments])
-    index = np.searchsorted(starts, times + 1e-9, side="right") - 1
-    return [
-        segments[i].label if i >= 0 and time < segments[i].end - 1e-9 else background
-        for i, time in zip(index.tolist(), times.tolist(), strict=True)
-    ]
 
 
 def write_mstcn(
@@ -73,17 +64,14 @@ def write_mstcn(
             else "no video has both annotations and features"
         )
     test = test or (videos[-max(1, len(videos) // 5) :] if len(videos) > 1 else [])
-    plain: dict[str, str] = {}  # label without blanks -> label
-    for label in sorted({s.label for segments in annotations.values() for s in segments} | {background}):
-        name = "_".join(label.split())
-        if plain.setdefault(name, label) != label:
-            raise StreamError(f"labels {plain[name]!r} and {label!r} would both become {name}; rename one")
+    labels = {segment.label for segments in annotations.values() for segment in segments}
+    plain = plain_names(labels | {background})
     used: set[str] = set()
     for video in videos:
-        found = ["_".join(label.split()) for label in labels_at(annotations[video], times[video], background)]
+        found = [plain[label] for label in labels_at(annotations[video], times[video], background)]
         used |= set(found)
         write_whole(folder / "groundTruth" / f"{video}.txt", "".join(f"{label}\n" for label in found))
-    nothing = "_".join(background.split())
+    nothing = plain[background]
     names = [*([nothing] if nothing in used else []), *sorted(used - {nothing})]
     write_whole(folder / "mapping.txt", "".join(f"{i} {name}\n" for i, name in enumerate(names)))
     lists = {"train": [video for video in videos if video not in test], "test": test}

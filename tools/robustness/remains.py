@@ -13,7 +13,7 @@ import av
 
 VIDEO, EVENTS, SEGMENTS = "out.mp4", "events.jsonl", "segments.csv"
 OUTPUTS = ["--output", VIDEO, "--events", EVENTS, "--segments", SEGMENTS, "--display", "none"]
-_COLUMNS = ["label", "start", "end", "confidence"]
+_COLUMNS = ["video", "label", "start", "end", "confidence"]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from pympi.Elan import Eaf
 
-from actfusion_stream.annotations.elan import read_elan, write_elan
+from actfusion_stream.annotations.annotated import Annotated, in_milliseconds
+from actfusion_stream.annotations.elan import read_elan
+from actfusion_stream.annotations.formats import write_file
 from actfusion_stream.annotations.segments import Segment
 from actfusion_stream.errors import StreamError
 
@@ -123,15 +125,16 @@ def test_many_rows_that_lead_nowhere_take_no_time(tmp_path: Path) -> None:
 def test_what_is_written_is_what_elan_expects(tmp_path: Path) -> None:
     segments = [
         Segment("boil <water> & stir", 0.25, 3.0),
-        Segment("wait", 3.0, 3.0004),
+        Segment("wait", 3.0, 3.001),
         Segment("é", 3.5, 4),
     ]
     path = tmp_path / "new/tea time.eaf"
-    write_elan(segments, path, "tea time.mp4")
+    path.parent.mkdir()
+    write_file(path, [Annotated("tea time", in_milliseconds(segments), "tea time.mp4")])
     written = path.read_text(encoding="utf-8")
     assert "http://www.mpi.nl/tools/elan/EAFv2.8.xsd" in written
     document = Eaf(path)  # pympi demands what the schema does
-    assert document.get_annotation_data_for_tier("actions") == [
+    assert document.get_annotation_data_for_tier("observed") == [
         (250, 3000, "boil <water> & stir"), (3000, 3001, "wait"), (3500, 4000, "é"),
     ]  # fmt: skip
     assert document.media_descriptors == [
@@ -142,7 +145,7 @@ def test_what_is_written_is_what_elan_expects(tmp_path: Path) -> None:
         }
     ]
     assert read_elan(path) == [segments[0], Segment("wait", 3.0, 3.001), segments[2]]
-    write_elan(segments[:1], path, "tea time.mp4")
+    write_file(path, [Annotated("tea time", tuple(segments[:1]), "tea time.mp4")])
     assert [file.name for file in path.parent.iterdir()] == ["tea time.eaf"]  # and nothing beside it
     assert read_elan(path) == segments[:1]
 

@@ -18,7 +18,7 @@ from actfusion_stream import Engine, Frame, Gap, Segment, Session, StreamError, 
 from actfusion_stream.extractors.extractor import Extractor
 from actfusion_stream.sinks.annotated_video import AnnotatedVideo
 from actfusion_stream.sinks.events import EventLog
-from actfusion_stream.sinks.segments import SegmentTable
+from actfusion_stream.sinks.segments import SegmentFile
 from actfusion_stream.sources.frames import SourceInfo
 from actfusion_stream.sources.source import Source
 from actfusion_stream.weights.checkpoint import build, load_checkpoint
@@ -221,7 +221,7 @@ def test_files_tell_of_a_gap_what_ticks_tell(engine: Engine, tmp_path: Path) -> 
             stream,
             [
                 EventLog(tmp_path / "a.jsonl"),
-                SegmentTable(tmp_path / "a.csv"),
+                SegmentFile(tmp_path / "a.csv"),
                 AnnotatedVideo(tmp_path / "a.mp4"),
             ],
         )

@@ -15,7 +15,7 @@ from torch import nn
 from actfusion_stream import Engine, StreamError, cli, open_stream, run
 from actfusion_stream.extractors.spec import fingerprint
 from actfusion_stream.sinks.events import EventLog
-from actfusion_stream.sinks.segments import SegmentTable
+from actfusion_stream.sinks.segments import SegmentFile
 from actfusion_stream.weights.checkpoint import load_checkpoint
 
 FEATURES = (
@@ -53,13 +53,13 @@ def test_it_is_named_at_the_first_tick(
         open_stream(tiny_video, engine=broken(tiny_checkpoint), tick=1.0) as stream,
         pytest.raises(StreamError) as error,
     ):
-        run(stream, [EventLog(tmp_path / "a.jsonl"), SegmentTable(tmp_path / "a.csv")])
+        run(stream, [EventLog(tmp_path / "a.jsonl"), SegmentFile(tmp_path / "a.csv")])
     assert str(error.value) == f"tiny.mp4: {said}"
     assert stream.stats.seen_until == 1.0
     (line,) = (tmp_path / "a.jsonl").read_text().splitlines()
     summary = json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert (summary["type"], summary["warning"], summary["segments"]) == ("summary", str(error.value), [])
-    assert (tmp_path / "a.csv").read_text() == "label,start,end,confidence\n"
+    assert (tmp_path / "a.csv").read_text() == "video,label,start,end,confidence\n"
 
 
 @pytest.mark.parametrize(("broken", "said"), BROKEN)
