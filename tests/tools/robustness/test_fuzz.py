@@ -85,7 +85,7 @@ def left(made: list[Path], tmp_path: Path) -> Path:
     """What a run leaves that has seen 50 pictures."""
     shutil.copy(next(path for path in made if path.name == "h264.mp4"), tmp_path / "out.mp4")
     (tmp_path / "events.jsonl").write_text(TICK % 1.96 + SUMMARY % 50)
-    (tmp_path / "segments.csv").write_text("label,start,end,confidence\nmix,0.0,2.0,0.5\n")
+    (tmp_path / "segments.csv").write_text("video,label,start,end,confidence\nout,mix,0.0,2.0,0.5\n")
     return tmp_path
 
 
@@ -116,7 +116,7 @@ def test_the_judge_listens(answer: Answer, wrong: str, left: Path) -> None:
         ("events.jsonl", SUMMARY % 51, "50 pictures in the export, 51 were seen"),
         ("events.jsonl", SUMMARY % 50 + "{", "events.jsonl ends in half a line"),
         ("events.jsonl", TICK % "NaN" + SUMMARY % 50, "events.jsonl: NaN is no JSON"),
-        ("segments.csv", "label,start,end,confidence\nmix,0.0", "segments.csv is not whole"),
+        ("segments.csv", "video,label,start,end,confidence\nout,mix,0.0", "segments.csv is not whole"),
         ("out.mp4", "", "0 pictures in the export, 50 were seen"),
         ("out.mp4", None, "no export of 50 pictures"),
         (".out.mp4.7.part", "", "left behind: .out.mp4.7.part"),
