@@ -1,8 +1,8 @@
 """Published weights on this machine: fetched when asked for, checked, and read without running code.
 
-A file is kept in a cache folder under its final name only once it came whole. Few sources publish a checksum;
-of the others, the first download's is recorded, so that a later download, or a file that changed on the disk,
-is noticed.
+A file is kept in a cache folder under its final name only once it came whole. Some sources publish a
+checksum, or the id that git gives a file; of the others, the first download's is recorded, so that a later
+download, or a file that changed on the disk, is noticed.
 """
 
 from __future__ import annotations
@@ -90,14 +90,14 @@ def _fetch(weight: WeightFile, address: str, path: Path, progress: bool) -> None
     with _progress(weight.name, progress) as on_bytes:
         download(address, part, on_bytes)
     found, size = sha256(part), part.stat().st_size
-    unlike = difference(weight, path.parent, found)
+    unlike = difference(weight, part, found)
     if weight.size not in (None, size):
         unlike = f"it has {size} bytes, published were {weight.size}"
     if unlike:
         discard(part)
         raise StreamError(f"{weight.name}: {address} is not the expected file, and was removed: {unlike}")
     finish(part, path)
-    if weight.sha256 is None:
+    if weight.sha256 is None and weight.git_blob is None:
         recorded = recorded_checksums(path.parent)
         if weight.name not in recorded:
             with replacing(path.parent / _CHECKSUMS) as temporary:
@@ -166,7 +166,25 @@ def sha256(path: Path) -> str:
     Raises:
         StreamError: it cannot be read.
     """
-    digest = hashlib.sha256()
+    return _digest(path, hashlib.sha256())
+
+
+def git_blob(path: Path) -> str:
+    """The id that git gives the file, as 40 hexadecimal digits.
+
+    It is a SHA-1: who plans for it can make two files of one id, but not one for the id of another's file.
+
+    Raises:
+        StreamError: it cannot be read.
+    """
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise StreamError(f"{path}: cannot be read ({error.strerror or error})") from error
+    return _digest(path, hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False))
+
+
+def _digest(path: Path, digest: hashlib._Hash) -> str:
     try:
         with path.open("rb") as file:
             while block := file.read(1 << 20):
@@ -176,8 +194,17 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def difference(weight: WeightFile, folder: Path, found: str) -> str:
-    """How a checksum differs from what is known of it; "" if it does not."""
+def difference(weight: WeightFile, path: Path, found: str) -> str:
+    """How a file differs from what is known of it; "" if it does not.
+
+    Args:
+        weight: what is known.
+        path: the file, in the cache folder.
+        found: its SHA-256.
+    """
+    folder = path.parent
+    if weight.git_blob and (blob := git_blob(path)) != weight.git_blob:
+        return f"its git blob id is {blob}, published is {weight.git_blob}"
     published = weight.sha256 or weight.sha256_prefix or ""
     if not found.startswith(published):
         more = "" if weight.sha256 else "…"

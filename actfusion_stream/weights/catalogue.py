@@ -20,6 +20,7 @@ class WeightFile:
         size: bytes.
         sha256: 64 hexadecimal digits.
         sha256_prefix: the first few of them.
+        git_blob: the id of the file in its repository: SHA-1 of "blob", its size, and its bytes.
     """
 
     name: str
@@ -28,6 +29,7 @@ class WeightFile:
     size: int | None = None
     sha256: str | None = None
     sha256_prefix: str | None = None
+    git_blob: str | None = None
 
     @property
     def file_name(self) -> str:
@@ -55,8 +57,14 @@ _HUB_FILES = {
 WEIGHTS = {
     weight.name: weight
     for weight in (
-        WeightFile("i3d-rgb", f"{_I3D}/rgb_imagenet.pt", "Apache-2.0"),
-        WeightFile("i3d-flow", f"{_I3D}/flow_imagenet.pt", "Apache-2.0"),
+        WeightFile(
+            "i3d-rgb", f"{_I3D}/rgb_imagenet.pt", "Apache-2.0",
+            git_blob="73a4fd1d87eb3dbd97f33a9779fa1caa3d28111a",
+        ),
+        WeightFile(
+            "i3d-flow", f"{_I3D}/flow_imagenet.pt", "Apache-2.0",
+            git_blob="ef0e7c282a102f76b14b52643574b80acba4e475",
+        ),
         WeightFile(
             "raft-large", f"{_RAFT}/raft_large_C_T_SKHT_V2-ff5fadd5.pth", "BSD-3-Clause",
             sha256_prefix="ff5fadd5",

@@ -103,10 +103,12 @@ def _verify(names: list[str]) -> int:
     status = 0
     for name, path in paths.items():
         weight, found = weight_file(name), sha256(path)
-        unlike = difference(weight, folder, found)
+        unlike = difference(weight, path, found)
         if unlike:
             print(f"{name}: {path} differs: {unlike}")
             status = 1
+        elif weight.git_blob:
+            print(f"{name}: {found}, as published: its git blob id is {weight.git_blob}")
         elif weight.sha256 or name in recorded:
             print(f"{name}: {found} as {'published' if weight.sha256 else 'first downloaded'}")
         elif weight.sha256_prefix:

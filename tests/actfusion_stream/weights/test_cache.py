@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import pickle
@@ -14,7 +15,14 @@ from safetensors.torch import save_file
 from weight_server import NAME, PAYLOAD, SHA256, Server, leftovers, publish
 
 from actfusion_stream.errors import StreamError
-from actfusion_stream.weights.cache import cache_folder, fetch, find, load_torch
+from actfusion_stream.weights.cache import cache_folder, fetch, find, git_blob, load_torch
+
+BLOB = hashlib.sha1(b"blob 700001\0" + PAYLOAD, usedforsecurity=False).hexdigest()
+
+
+def test_the_id_of_a_file_is_the_one_that_git_gives_it(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"hello\n")
+    assert git_blob(tmp_path / "a") == "ce013625030ba8dba906f756967f9e9ca394464a"  # of git hash-object
 
 
 def test_a_download_is_whole_and_recorded(
@@ -36,8 +44,9 @@ def test_a_download_is_whole_and_recorded(
         ({"sha256": "0" * 64}, f"its SHA-256 is {SHA256}, published is {'0' * 64}"),
         ({"sha256_prefix": "beef"}, f"its SHA-256 is {SHA256}, published is beef…"),
         ({"size": 5}, "it has 700001 bytes, published were 5"),
+        ({"git_blob": "0" * 40}, f"its git blob id is {BLOB}, published is {'0' * 40}"),
     ],
-    ids=["sha256", "prefix", "size"],
+    ids=["sha256", "prefix", "size", "blob"],
 )
 def test_wrong_bytes_are_removed(
     server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch, known: dict[str, object], said: str
@@ -51,8 +60,8 @@ def test_wrong_bytes_are_removed(
 
 @pytest.mark.parametrize(
     "known",
-    [{"sha256": SHA256}, {"sha256_prefix": SHA256[:8]}, {"size": len(PAYLOAD)}],
-    ids=["sha256", "prefix", "size"],
+    [{"sha256": SHA256}, {"sha256_prefix": SHA256[:8]}, {"size": len(PAYLOAD)}, {"git_blob": BLOB}],
+    ids=["sha256", "prefix", "size", "blob"],
 )
 def test_the_published_bytes_are_kept(
     server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch, known: dict[str, object]

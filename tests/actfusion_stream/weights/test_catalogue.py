@@ -26,3 +26,11 @@ def test_an_unknown_name_is_answered_with_those_there_are() -> None:
         StreamError, match=r"^i3d: there are no weights of this name; there are i3d-rgb, i3d-"
     ):
         weight_file("i3d")
+
+
+def test_i3d_is_known_by_the_ids_of_its_repository() -> None:
+    known = {name: weight.git_blob for name, weight in WEIGHTS.items() if weight.git_blob}
+    assert known == {
+        "i3d-rgb": "73a4fd1d87eb3dbd97f33a9779fa1caa3d28111a",
+        "i3d-flow": "ef0e7c282a102f76b14b52643574b80acba4e475",
+    }

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from weight_server import NAME, PAYLOAD, SHA256, Server
+from weight_server import NAME, PAYLOAD, SHA256, Server, publish
 
 from actfusion_stream.weights.cli import main
 
@@ -40,6 +40,22 @@ def test_the_commands(server: Server, cache: Path, capsys: pytest.CaptureFixture
     with pytest.raises(SystemExit) as stopped:
         main(["fetch"])
     assert stopped.value.code == 2
+
+
+def test_a_file_of_a_repository_is_held_against_its_id(
+    server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blob = hashlib.sha1(b"blob %d\0" % len(PAYLOAD) + PAYLOAD, usedforsecurity=False).hexdigest()
+    publish(monkeypatch, address=server.address, git_blob=blob)
+    assert main(["get", NAME]) == 0
+    capsys.readouterr()
+    assert main(["verify"]) == 0
+    assert capsys.readouterr().out == f"{NAME}: {SHA256}, as published: its git blob id is {blob}\n"
+    assert [path.name for path in cache.iterdir() if path.name != ".lock"] == ["i3d-rgb.pt"]
+    (cache / "i3d-rgb.pt").write_bytes(PAYLOAD[:-1])
+    assert main(["verify"]) == 1
+    found = hashlib.sha1(b"blob 700000\0" + PAYLOAD[:-1], usedforsecurity=False).hexdigest()
+    assert f"differs: its git blob id is {found}, published is {blob}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("content", [b"[]", b"{", b"\xff", b'{"i3d-rgb": 7}', b"[" * 100_000])
