@@ -72,4 +72,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    """The public names, and what Python itself expects; not what this file is made with."""
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

@@ -207,9 +207,20 @@ def open_stream(
         source: as for `open_source`, or an open `Source`, which the stream closes.
         engine: weights that have been loaded, for several streams; then `checkpoint`, `device`, `extractor`
             and `force_extractor` are not asked for.
-        checkpoint, device, extractor, force_extractor: as for `Engine.load`.
-        horizon, tick, memory, futures, calm: as for `Engine.session`.
-        realtime, max_staleness, outage, rate: see `open_source`.
+        checkpoint: a .safetensors file of this program; None for the bundled one.
+        horizon: how far to anticipate, as a ratio of the observed length (0.5) or in seconds ("20s").
+        tick: seconds of video from one run of the model to the next; None for as often as features come, up
+            to four times a second.
+        device: torch device; None takes a GPU where there is one.
+        extractor: what to watch with, by name; None for the one that the checkpoint brings.
+        force_extractor: take another one than the model was trained with.
+        memory: seconds that the model looks back on; labels of what is older are final.
+        futures: how many are drawn at every tick, from 1 to 64.
+        calm: change what was said of the past for a reason only.
+        realtime: deliver a file like a camera would.
+        max_staleness: seconds after which a frame of a live source is too old to be looked at.
+        outage: seconds for which a live source may be away; None for the usual ones, 0 to end at once.
+        rate: pictures a second of a folder; None to take their times from names or EXIF, else 25.
 
     Returns:
         A `Stream`: a context manager, and an iterable of `Tick`.

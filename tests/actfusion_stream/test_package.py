@@ -16,9 +16,11 @@ import actfusion_stream
 def test_every_public_name_is_there_seen_and_documented() -> None:
     for name in actfusion_stream.__all__:
         assert getattr(actfusion_stream, name).__doc__
-        assert name in dir(actfusion_stream)
+    assert [name for name in dir(actfusion_stream) if name[0] != "_"] == sorted(actfusion_stream.__all__)
+    assert "__version__" in dir(actfusion_stream)
     text = pydoc.render_doc(actfusion_stream, renderer=pydoc.plaintext)
     assert all(name in text for name in actfusion_stream.__all__)
+    assert f"VERSION\n    {actfusion_stream.__version__}\n" in text
 
 
 def test_run_is_a_function_whatever_was_imported_before() -> None:
