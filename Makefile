@@ -1,13 +1,14 @@
 # make demo: watch the bundled model segment and anticipate a video it has never seen; leaves out/annotated.mp4.
 # make test: what every change has to pass; minutes.
-# make test-all: all of that, and what takes long: streams that break off, and the walk-through of own videos.
+# make docs: the site of docs/, in out/site.
+# make test-all: all of that, and what takes long: streams that break off, and every command in the docs.
 # Each works alone on a fresh clone. The first run installs into .venv (some gigabytes, mostly PyTorch), later
 # ones start at once. PYTHON chooses the interpreter of .venv: make demo PYTHON=python3.12
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo lint test test-all
+.PHONY: demo docs lint test test-all
 
 demo: .venv/installed
 	mkdir -p out
@@ -16,6 +17,10 @@ demo: .venv/installed
 		--events out/events.jsonl --segments out/segments.csv
 	@$(BIN)/python -m tools.demo.score out/segments.csv out/kitchen.txt
 	@echo "The annotated video is out/annotated.mp4."
+
+docs: .venv/installed-dev
+	$(BIN)/mkdocs build
+	@echo "The site is out/site/index.html."
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

@@ -1,0 +1,161 @@
+"""README and docs say what is so: commands, options, events, figures."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pages import DOCS, EXTRAS, PAGES, REPOSITORY, SCRIPTS, blocks, calls, fences, spans
+
+from actfusion_stream import Gap, Segment, cli, open_stream, run
+from actfusion_stream.arguments import OneLineParser
+from actfusion_stream.engine.settings import FUTURES
+from actfusion_stream.engine.timeline import gap_to_json, segment_to_json
+from actfusion_stream.sinks.events import EventLog
+from actfusion_stream.weights.checkpoint import load_checkpoint
+
+NAMES = [page.name for page in PAGES]
+NOT_RUN = {"csv", "json", "python", "text"}  # languages of fences, beside sh
+
+
+class Understood(Exception):
+    """A command has read its arguments, and would now begin."""
+
+
+@pytest.fixture
+def only_parsing(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("parse_args", "parse_intermixed_args"):
+        monkeypatch.setattr(OneLineParser, name, and_stop(getattr(OneLineParser, name)))
+
+
+def and_stop(parse: Callable[..., object]) -> Callable[..., None]:
+    def parse_and_stop(*arguments: object) -> None:
+        parse(*arguments)
+        raise Understood
+
+    return parse_and_stop
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_commands_stand_where_they_are_run(page: Path) -> None:
+    for language, text in fences(page):
+        assert language == "sh" or language in NOT_RUN, text
+        if language != "sh":
+            assert not re.search(r"^(actfusion-|python |pip |make )", text, re.MULTILINE), text
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+@pytest.mark.usefixtures("only_parsing")
+def test_every_command_is_understood(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for number, shell in enumerate([*blocks(page, "sh"), *spans(page)]):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        called = calls(shell, folder)
+        assert called, shell
+        for call in called:
+            try:
+                understand(*call)
+            except SystemExit:
+                pytest.fail(f"{page.name}: {' '.join(call)}\n{capsys.readouterr().err}")
+
+
+def understand(name: str, *arguments: str) -> None:
+    """Let the command that is called read its arguments, by its own parser."""
+    if name in ("git", "pip", "make"):
+        if name == "make":
+            assert re.search(f"^{arguments[0]}:", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+        for extra in re.findall(r"\[(\w+)\]", " ".join(arguments)):
+            assert extra in EXTRAS
+        return
+    if name == "python" and arguments[0] != "-m":
+        assert (REPOSITORY / arguments[0]).is_file()
+        return
+    module, _, main = SCRIPTS[name].partition(":") if name in SCRIPTS else (arguments[1], "", "main")
+    if name == "python":
+        module, arguments = f"actfusion_stream.{module}", arguments[2:]
+    with pytest.raises(Understood):
+        getattr(importlib.import_module(module), main or "main")(list(arguments))
+
+
+def test_every_option_is_in_the_table_and_none_else() -> None:
+    options = {name for name in cli._parser()._option_string_actions if name.startswith("--")}
+    table = set(re.findall(r"`(--[a-z-]+)", (DOCS / "options.md").read_text()))
+    assert table == options
+
+
+@pytest.fixture(scope="module")
+def watched(tiny_video: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with kitchen.mp4, six seconds of it, and the events of watching it."""
+    folder = tmp_path_factory.mktemp("watched")
+    (folder / "kitchen.mp4").write_bytes(tiny_video.read_bytes())
+    with open_stream(folder / "kitchen.mp4", tick=1.0) as stream:
+        run(stream, [EventLog(folder / "events.jsonl")])
+    return folder
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name
+)
+def test_the_python_blocks_run(
+    page: Path, watched: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(watched)
+    names = {"image": np.zeros((48, 64, 3), np.uint8), "seconds": 0.0}
+    for block in blocks(page, "python"):
+        exec(block.replace('device="cuda"', 'device="cpu"'), names)
+    assert capsys.readouterr().out.count("\n") > 5
+
+
+def test_the_events_have_the_keys_that_the_page_shows(watched: Path) -> None:
+    shown = {event["type"]: event for block in blocks(DOCS / "events.md", "json") for event in objects(block)}
+    tick, summary = (json.loads(line) for line in (watched / "events.jsonl").read_text().splitlines()[-2:])
+    assert summary["type"] == "summary"
+    assert list(shown["tick"]) == list(tick)
+    for key in ("current", "futures", "latency_ms"):
+        assert shown["tick"][key].keys() == tick[key].keys()
+    for key in ("past", "future", "next"):
+        assert shown["tick"][key][0].keys() == tick[key][0].keys()
+    assert shown["settled"].keys() == {"type", *segment_to_json(Segment("a", 0, 1, 1))}
+    assert shown["gap"].keys() == {"type", *gap_to_json(Gap(0, 1, "the cable"))}
+
+
+def objects(text: str) -> list[dict]:
+    """JSON objects that stand one after the other."""
+    decoder, found, at = json.JSONDecoder(), [], 0
+    while text[at:].strip():
+        at += len(text[at:]) - len(text[at:].lstrip())
+        value, at = decoder.raw_decode(text, at)
+        found.append(value)
+    return found
+
+
+def test_the_figures_are_those_of_the_bundled_model() -> None:
+    checkpoint = load_checkpoint(None)
+    spec, model = checkpoint.extractor_spec, checkpoint.model_config
+    assert spec is not None
+    height, width = spec.crop
+    flow, time, network = ((DOCS / f"{name}.svg").read_text() for name in ("flow", "time", "model"))
+    for said in (
+        f"{spec.rate:g} pictures a second", f"{spec.window} pictures,", f"a new one every {spec.stride}",
+        f"({spec.window}, {height}, {width}) pixels", f"to {model.feature_dim} numbers",
+        f"({model.feature_dim}, N)", f"every {spec.period:.2f} s",
+        f"{FUTURES} futures", f"{model.sampling_steps} denoising steps",
+    ):  # fmt: skip
+        assert said in flow
+    assert f"windows of {spec.window}" in time
+    assert f"ends {spec.ahead} pictures," in time
+    assert f"{spec.lookahead:.2f} s, after" in time
+    layers = ", ".join(str(layer + 1) for layer in model.conditioning_layers[:-1])
+    assert f"what layers {layers} and {model.conditioning_layers[-1] + 1}" in network
+    assert f"{model.encoder_layers} dilated layers: {model.encoder_kernel} steps" in network
+    assert f"1 to {2 ** (model.encoder_layers - 1)} apart" in network
+    assert f"{model.decoder_layers} layers; asked {model.sampling_steps} times" in network
+    assert f"{FUTURES} samples" in network
