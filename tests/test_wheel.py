@@ -37,6 +37,7 @@ COMMANDS = [
     "actfusion-convert",
     "actfusion-annotations",
     "actfusion-convert-segments",
+    "actfusion-plot",
 ]
 USERS_OWN = ("extractors", "models", "tools", "utils")  # names that nearly every training repository has
 

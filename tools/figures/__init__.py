@@ -1,0 +1,1 @@
+"""What a log of events says, and its pictures."""
