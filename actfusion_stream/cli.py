@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from actfusion_stream import __version__
-from actfusion_stream.arguments import OneLineParser, finite, number, shortened, whole_number
+from actfusion_stream.arguments import MOST_SEED, OneLineParser, finite, number, shortened, whole_number
 from actfusion_stream.command import complain, watch
 from actfusion_stream.errors import StreamError, in_a_line
 from actfusion_stream.interrupts import Interrupts
@@ -122,9 +122,28 @@ def _parser() -> argparse.ArgumentParser:
         help="how to show it (default auto: a live view on a terminal, plain lines elsewhere)",
     )  # fmt: skip
     parser.add_argument(
-        "--rate", type=number("pictures a second", example="5"), metavar="N",
-        help="of a folder of pictures (default: by their names or EXIF where they hold times, else 25)",
+        "--seed", type=whole_number("a whole number", 0, MOST_SEED), default=0, metavar="N",
+        help="of the noise that the model starts from; another one draws other futures (default 0)",
     )  # fmt: skip
+    source = parser.add_argument_group("source")
+    source.add_argument(
+        "--start", type=_time, default=0.0, metavar="T",
+        help="begin there: seconds, or 1:30; results keep the times of the whole file",
+    )  # fmt: skip
+    source.add_argument(
+        "--duration",
+        type=_time,
+        metavar="T",
+        help="watch for so long: seconds, or 1:30 (default: to the end)",
+    )
+    source.add_argument(
+        "--rate", type=number("pictures a second", example="5"), metavar="N",
+        help="of a folder of pictures (default: by their names or EXIF where they hold times, else 25), or "
+        "to ask a camera for",
+    )  # fmt: skip
+    source.add_argument(
+        "--camera-size", type=_size, metavar="WxH", help="what to ask a camera for, e.g. 1280x720"
+    )
     live = parser.add_argument_group("live sources")
     live.add_argument("--realtime", action="store_true", help="play a file at the speed of a camera")
     live.add_argument(
@@ -171,6 +190,27 @@ def _file(text: str) -> Path:
 def _camera(text: str) -> int | Path:
     # OpenCV reads more into larger numbers, and into negative ones.
     return Path(text) if text.startswith("/dev/") else whole_number("the number of a camera", 0, 99)(text)
+
+
+def _time(text: str) -> float:
+    """Seconds, also as 1:30 or 1:02:03.5."""
+    parts = text.split(":")
+    try:
+        *whole, seconds = [finite(part) for part in parts]
+        if len(parts) > 3 or any(part < 0 or part % 1 for part in whole) or (whole and not 0 <= seconds < 60):
+            raise ValueError
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{shortened(text)}: give seconds, e.g. 90, or 1:30") from None
+    return float(sum(part * 60**place for place, part in enumerate((seconds, *reversed(whole)))))
+
+
+def _size(text: str) -> tuple[int, int]:
+    side = whole_number("pixels", 1, 16_384)
+    try:
+        width, height = map(side, text.split("x"))
+    except (argparse.ArgumentTypeError, ValueError):
+        raise argparse.ArgumentTypeError(f"{shortened(text)}: give WIDTHxHEIGHT, e.g. 1280x720") from None
+    return width, height
 
 
 def _horizon(text: str) -> str:

@@ -70,7 +70,7 @@ def _watch_all(
             sinks = _sinks(job.options, job.source)
             with _open(job.source, options, engine, interrupts, printing) as stream:
                 outcome = _show(stream, sinks, job.options, called)
-            rows.append(Row(job.called, outcome.summary, "; ".join(outcome.failures)))
+            rows.append(Row(job.called, outcome.summary, "; ".join(outcome.failures), stream.stats.seen))
         except (StreamError, OSError) as error:
             if isinstance(error.__cause__ or error, BrokenPipeError):
                 raise
@@ -97,7 +97,14 @@ def _engine(options: argparse.Namespace) -> Engine:
 
     # What is wrong with a number is said before the weights are loaded.
     check_patience(options.reconnect, options.max_staleness)
-    Settings(Horizon.parse(options.horizon), options.tick, options.memory, options.futures, options.calm)
+    Settings(
+        Horizon.parse(options.horizon),
+        options.tick,
+        options.memory,
+        options.futures,
+        options.calm,
+        options.seed,
+    )
     return Engine.load(
         options.checkpoint,
         device=options.device,
@@ -124,10 +131,14 @@ def _open(
         memory=options.memory,
         futures=options.futures,
         calm=options.calm,
+        seed=options.seed,
         realtime=options.realtime,
         max_staleness=options.max_staleness,
         outage=options.reconnect,
         rate=options.rate,
+        size=options.camera_size,
+        start=options.start,
+        duration=options.duration,
     ) as stream:
         if interrupts:  # while nothing had begun, and something held on to the interruption
             raise KeyboardInterrupt

@@ -103,6 +103,7 @@ class Engine:
         memory: float = MEMORY_SECONDS,
         futures: int = FUTURES,
         calm: bool = True,
+        seed: int = 0,
     ) -> Session:
         """Begin to watch a source, frame by frame.
 
@@ -114,6 +115,7 @@ class Engine:
             futures: how many are drawn at every tick, from 1 to 64; probabilities are shares of them.
             calm: change what was said of the past for a reason only; False for each tick by itself, as
                 published.
+            seed: of the noise that the model starts from; another one draws other futures.
 
         Raises:
             StreamError: a setting makes no sense.
@@ -122,7 +124,7 @@ class Engine:
             >>> session = engine.session(horizon="20s")
             >>> tick = session.push(np.zeros((240, 320, 3), np.uint8), 0.0)
         """
-        return Session(self, Settings(Horizon.parse(horizon), tick, memory, futures, calm))
+        return Session(self, Settings(Horizon.parse(horizon), tick, memory, futures, calm, seed))
 
     def check_process(self) -> None:
         """Make sure that this process can compute.
@@ -132,14 +134,14 @@ class Engine:
         """
         _check_process(self.device)
 
-    def predictor(self, futures: int = FUTURES, calm: bool = True) -> Predictor:
+    def predictor(self, futures: int = FUTURES, calm: bool = True, seed: int = 0) -> Predictor:
         """The model with the noise of one new stream.
 
         Args:
             futures: how many are drawn at every tick.
-            calm: as for `session`.
+            calm, seed: as for `session`.
         """
-        return Predictor(self.model, self.median, futures, calm)
+        return Predictor(self.model, self.median, futures, calm, seed)
 
 
 def _check_process(device: torch.device) -> None:

@@ -102,14 +102,17 @@ class Predictor:
         calm: let what is said of the past change for a reason only: there encoder and decoder are read
             together, and a label gives way to one that is clearly more probable. False for the published way,
             the decoder's answer of each tick by itself.
+        seed: of the noise.
     """
 
-    def __init__(self, model: ActFusion, median: int = 1, samples: int = 1, calm: bool = False) -> None:
+    def __init__(
+        self, model: ActFusion, median: int = 1, samples: int = 1, calm: bool = False, seed: int = 0
+    ) -> None:
         self.model, self.median, self.calm = model, median, calm
         self._said: tuple[int, NDArray[np.int64]] = (0, np.zeros(0, np.int64))  # first index, labels
         config = model.config
         steps = config.sampling_steps if config.eta > 0 else 1
-        self._noise = KeyedNoise(config.num_classes, steps, samples)
+        self._noise = KeyedNoise(config.num_classes, steps, samples, seed)
         self._device = model.mask_token.device
 
     def __call__(

@@ -59,7 +59,7 @@ class Computes(Protocol):
 
     def check_process(self) -> None: ...
 
-    def predictor(self, futures: int, calm: bool) -> Predictor: ...
+    def predictor(self, futures: int, calm: bool, seed: int) -> Predictor: ...
 
 
 class Session:
@@ -99,7 +99,7 @@ class Session:
         engine.check_process()
         self._engine, self._name, self._settings = engine, name, settings
         self._spec = spec = engine.extractor.spec
-        self._predict = engine.predictor(settings.futures, settings.calm)
+        self._predict = engine.predictor(settings.futures, settings.calm, settings.seed)
         self._pace = None if max_staleness is None else Pace(max_staleness)
         self._grid = TimeGrid(spec.rate)
         self._features = FeatureStream(engine.extractor)
@@ -229,6 +229,7 @@ class Session:
         self._seconds(frame.time)
         if not stats.frames:
             self._begin(frame.time)
+            stats.begun = frame.time
             first, self._tick = self._settings.schedule(self._clock)
             self._next_tick = frame.time + first
         elif frame.time <= last:

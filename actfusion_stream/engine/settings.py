@@ -13,6 +13,7 @@ FUTURES = 8  # samples of the future; a probability is a share of them
 _LEAST_TICK = 0.25  # seconds: no viewer asks for more than four answers a second, and each costs a run
 _MIN_MEMORY, _MAX_MEMORY = 1.0, 86_400.0
 _MIN_TICK, _MAX_TICK = 0.04, 60.0
+MOST_SEED = 2**63 - 1
 MOST_FUTURES = 64  # each costs a run of the decoder, and memory
 _ROUNDING = 1e-6  # periods
 _MAX_RATIO, _MAX_SECONDS = 10.0, 3600.0
@@ -44,6 +45,11 @@ class Horizon:
             value = float(stripped.removesuffix("s"))
         except ValueError:
             value = float("nan")
+        if not absolute and _MAX_RATIO < value <= _MAX_SECONDS:
+            raise StreamError(
+                f"horizon {stripped}: a number alone is a ratio of the observed length, up to "
+                f"{_MAX_RATIO:g}; for seconds give {stripped}s"
+            )
         if not 0 < value <= (_MAX_SECONDS if absolute else _MAX_RATIO):
             raise StreamError(f"horizon {' '.join(text.split())}: {advice}")
         return cls(seconds=value) if absolute else cls(ratio=value)
@@ -65,6 +71,7 @@ class Settings:
         memory: seconds that the model looks back on; labels of what is older are final.
         futures: how many are drawn at every tick.
         calm: whether what was said of the past changes for a reason only.
+        seed: of the noise that the model starts from; another one draws other futures.
 
     Raises:
         StreamError: a number makes no sense.
@@ -75,6 +82,7 @@ class Settings:
     memory: float = MEMORY_SECONDS
     futures: int = FUTURES
     calm: bool = True
+    seed: int = 0
 
     def __post_init__(self) -> None:
         memory = f"give seconds from {_MIN_MEMORY:g} to {_MAX_MEMORY:g}, e.g. 600"
@@ -86,6 +94,9 @@ class Settings:
         futures = f"give how many to draw, a whole number from 1 to {MOST_FUTURES}, e.g. {FUTURES}"
         if number_within("futures", self.futures, 1, MOST_FUTURES, futures) % 1:
             raise StreamError(f"futures {self.futures:g}: {futures}")
+        seed = f"give a whole number from 0 to {MOST_SEED}"
+        if number_within("seed", self.seed, 0, MOST_SEED, seed) % 1:
+            raise StreamError(f"seed {self.seed:g}: {seed}")
 
     def schedule(self, clock: FeatureClock) -> tuple[float, float]:
         """Seconds from a video's start to its first tick, and from one tick to the next."""

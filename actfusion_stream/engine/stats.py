@@ -35,7 +35,8 @@ class Stats:
             "stale", "ticks skipped", "features repeated"; all 0 for files. Every cause stands in it from the
             start: what is counted later changes no key.
         gaps: stretches of which nothing was seen, as a live source was silent, or its frames were dropped.
-        seen_until: time of the last frame seen, seconds of the source.
+        begun: time of the first frame, seconds of the source.
+        seen_until: time of the last frame seen.
     """
 
     frames: int = 0
@@ -44,6 +45,7 @@ class Stats:
     unfamiliar: int = 0
     drops: Counter[str] = field(default_factory=Counter)
     gaps: int = 0
+    begun: float = 0.0
     seen_until: float = 0.0
     started: float = field(default_factory=time.perf_counter)
     _latencies: dict[str, deque[float]] = field(
@@ -82,6 +84,11 @@ class Stats:
         }
 
     @property
+    def seen(self) -> float:
+        """Seconds of the source from the first frame to the last."""
+        return self.seen_until - self.begun
+
+    @property
     def elapsed(self) -> float:
         """Wall-clock seconds since the stream was opened."""
         return time.perf_counter() - self.started
@@ -89,4 +96,4 @@ class Stats:
     @property
     def speed(self) -> float:
         """Seconds of source per second of wall clock."""
-        return self.seen_until / self.elapsed if self.elapsed > 0 else 0.0
+        return self.seen / self.elapsed if self.elapsed > 0 else 0.0

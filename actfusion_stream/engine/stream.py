@@ -196,10 +196,14 @@ def open_stream(
     memory: float = MEMORY_SECONDS,
     futures: int = FUTURES,
     calm: bool = True,
+    seed: int = 0,
     realtime: bool = False,
     max_staleness: float = MAX_STALENESS,
     outage: float | None = None,
     rate: float | None = None,
+    size: tuple[int, int] | None = None,
+    start: float = 0.0,
+    duration: float | None = None,
 ) -> Stream:
     """Open a video file or a camera as a stream of ticks.
 
@@ -217,10 +221,15 @@ def open_stream(
         memory: seconds that the model looks back on; labels of what is older are final.
         futures: how many are drawn at every tick, from 1 to 64.
         calm: change what was said of the past for a reason only.
+        seed: of the noise that the model starts from; another one draws other futures.
         realtime: deliver a file like a camera would.
         max_staleness: seconds after which a frame of a live source is too old to be looked at.
         outage: seconds for which a live source may be away; None for the usual ones, 0 to end at once.
-        rate: pictures a second of a folder; None to take their times from names or EXIF, else 25.
+        rate: pictures a second of a folder, None to take their times from names or EXIF, else 25; or of a
+            camera.
+        size: (width, height) that a camera is asked for.
+        start: seconds from which on a file is watched; its times stay those of the file.
+        duration: for how many seconds something is watched; None to its end.
 
     Returns:
         A `Stream`: a context manager, and an iterable of `Tick`.
@@ -239,14 +248,21 @@ def open_stream(
             raise StreamError(
                 "engine: it has its checkpoint, device and extractor; give them to Engine.load instead"
             )
-        settings = Settings(Horizon.parse(horizon), tick, memory, futures, calm)
+        settings = Settings(Horizon.parse(horizon), tick, memory, futures, calm, seed)
         if engine is None:
             engine = Engine.load(
                 checkpoint, device=device, extractor=extractor, force_extractor=force_extractor
             )
         if not isinstance(source, Source):
             source = open_source(
-                source, outage=outage, max_staleness=max_staleness, realtime=realtime, rate=rate
+                source,
+                outage=outage,
+                max_staleness=max_staleness,
+                realtime=realtime,
+                rate=rate,
+                size=size,
+                start=start,
+                duration=duration,
             )
         info = source.info
         session = Session(

@@ -71,6 +71,7 @@ class VideoWriter:
         self.frames = 0
         self._name = info.name
         self._size, self._shape = (info.height, info.width), info.pixel_shape
+        self._begins = Fraction(info.begins).limit_denominator(1_000_000)  # is 0:00 of what is written
         self._to_yuv = VideoReformatter()
         self._time_base = _fine(info.clock)
         self._last_pts: int | None = None
@@ -153,7 +154,8 @@ class VideoWriter:
         self._check_room(self._recording)
         if image.shape != (*self._size, 3):
             raise ValueError(f"image of shape {image.shape}, expected {(*self._size, 3)}")
-        pts = round(Fraction(time) / self._time_base)
+        since = max(Fraction(time) - self._begins, Fraction(0))
+        pts = round(since / self._time_base)
         if self._last_pts is not None:
             pts = max(pts, self._last_pts + 1)  # should two times fall into one tick of the clock
             self._step = pts - self._last_pts
@@ -163,7 +165,7 @@ class VideoWriter:
         )
         frame.pts, frame.time_base = pts, self._time_base
         with self._keeping():
-            self._mux_sound(until=time)
+            self._mux_sound(until=float(since))
             self._mux_video(frame)
         self._last_pts = pts  # last of all: an interrupted first frame is none
         self.frames += 1

@@ -26,6 +26,7 @@ _GENERATED_PTS = (
 )
 # What is read to tell a still picture from a video, where there are several streams of pictures.
 _LOOK_PACKETS, _LOOK_BYTES = 2000, 32 << 20
+_WORTH_SEEKING = 5.0  # seconds, which are decoded sooner than an index is looked into
 _MOST_LATE = 10_000  # packets of streams that the header did not announce
 
 
@@ -63,7 +64,8 @@ class Decoder:
         self.promised = 0
         self._counts = "mp4" in container.format.name  # a sample is a picture there
         self.late: Fraction | None = None
-        self._packets = self._demuxed([*videos, *sounds[:1]])
+        self._streams: list[VideoStream | AudioStream] = [*videos, *sounds[:1]]
+        self._packets = self._demuxed(self._streams)
         self._ahead: list[AnyPacket] = []
         self.stream = videos[0] if len(videos) == 1 else self._choose(videos)
         self.stream.thread_type = "AUTO"  # frame threads: a third less time than slices on 720p
@@ -93,6 +95,36 @@ class Decoder:
             self.zero = first
             if self.sound is not None:
                 self.sound.zero = first
+
+    def seek(
+        self, seconds: float
+    ) -> tuple[tuple[VideoFrame, Fraction | None], Iterator[tuple[VideoFrame, Fraction | None]]] | None:
+        """Go on near a time, but not behind it: the first picture there, and those that follow.
+
+        Args:
+            seconds: from `zero`.
+
+        Returns:
+            None where nothing was gained or the file cannot be sought in: it goes on as it was.
+        """
+        import av
+
+        unit = self.stream.time_base
+        if seconds < _WORTH_SEEKING or unit is None:
+            return None
+        for target in (seconds, 0.0):  # an index may be wrong: then all of it is read
+            try:
+                self._container.seek(int((Fraction(target) + self.zero) / unit), stream=self.stream)
+            except av.error.FFmpegError:
+                return None
+            self._ahead, self._counts = [], False
+            self._packets = self._demuxed(self._streams)
+            pictures = self.pictures()
+            first = next(pictures, None)
+            self.damages = 0
+            if first is not None and (first[1] or self.zero) - self.zero <= seconds:
+                return first, pictures
+        return None
 
     def _worth_decoding(self) -> Iterator[AnyPacket]:
         """Packets of the pictures, but the last one if it was cut short by the end of the file.

@@ -45,6 +45,7 @@ class SourceInfo:
         has_audio: there is sound to keep.
         clock: seconds in which the source counts its times; None if it does not say.
         pixel_shape: width to height of a pixel, upright.
+        begins: seconds of its first frame, where it is a part of something: a video of it begins there.
         sound: what reads the sound beside the pictures; None where there is none to be kept.
     """
 
@@ -57,6 +58,7 @@ class SourceInfo:
     has_audio: bool
     clock: Fraction | None = None
     pixel_shape: Fraction = Fraction(1)
+    begins: float = 0.0
     sound: SoundTrack | None = None
 
 

@@ -100,6 +100,11 @@ class LiveReader:
         height, width = first.image.shape[:2]
         self.info = SourceInfo(name, width, height, None, self._pump.rate, live=True, has_audio=False)
 
+    @property
+    def remark(self) -> str | None:
+        """What the connection says of itself; None if nothing."""
+        return f"{self._name}: {self._pump.remark}" if self._pump.remark else None
+
     def frames(self) -> Iterator[Frame]:
         """Frames as they come, until the source is over or `stop` is called."""
         clock = _Clock()
@@ -172,11 +177,13 @@ class _Pump:
         cause: why it ended; "" while it runs.
         over: the source has said that it ends here.
         rate: of the connection.
+        remark: what it says of itself, once there is a picture.
     """
 
     def __init__(self, name: str, connect: Callable[[], Connection]) -> None:
         self.cause, self.over = "", False
         self.rate: float | None = None
+        self.remark: str | None = None
         self._connect = connect
         self._pictures: Queue[_Picture | None] = Queue(_WAITING)
         self._abandoned = threading.Event()
@@ -216,6 +223,7 @@ class _Pump:
         try:
             self.rate = connection.rate
             for sent, image in connection.pictures():
+                self.remark = getattr(connection, "remark", None)
                 self._put(_Picture(sent, image))
                 if self._abandoned.is_set():
                     return

@@ -24,10 +24,21 @@ class SoundTrack:
         self.stream, self.zero = stream, zero
         self.wanted = False
         self._packets: deque[Packet[AudioStream]] = deque()
+        self._from: Fraction | None = None
+
+    def leave_out(self, before: float) -> None:
+        """Move 0:00 to `before`, in seconds, and forget the sound before that; so of what is put later."""
+        self.zero += Fraction(before).limit_denominator(1_000_000)
+        self._from = self.zero
+        earlier, self._packets = self._packets, deque()
+        for packet in earlier:
+            self.put(packet)
 
     def put(self, packet: Packet[AudioStream]) -> None:
         """Add a packet, in the order of the file."""
-        self._packets.append(packet)
+        end = (packet.pts or 0) + (packet.duration or 0)
+        if self._from is None or packet.pts is None or end * packet.time_base > self._from:
+            self._packets.append(packet)
 
     def take(self) -> Packet[AudioStream] | None:
         """The next packet that has been read; None if there is none now."""

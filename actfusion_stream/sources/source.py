@@ -53,6 +53,9 @@ def open_source(
     max_staleness: float = MAX_STALENESS,
     realtime: bool = False,
     rate: float | None = None,
+    size: tuple[int, int] | None = None,
+    start: float = 0.0,
+    duration: float | None = None,
 ) -> Source:
     """Open something to watch.
 
@@ -62,7 +65,11 @@ def open_source(
         outage: seconds for which a live source may be away; None for the usual ones, 0 to end at once.
         max_staleness: seconds after which a frame of a live source is too old to be looked at.
         realtime: deliver a file like a camera would.
-        rate: pictures a second of a folder; None to take their times from names or EXIF, else 25.
+        rate: pictures a second of a folder, None to take their times from names or EXIF, else 25; or of a
+            camera, None for its own.
+        size: (width, height) that a camera is asked for; None for its own.
+        start: seconds from which on a file is watched; its times stay those of the file.
+        duration: for how many seconds something is watched; None to its end.
 
     Returns:
         A context manager and iterator of `Frame`.
@@ -71,7 +78,11 @@ def open_source(
         StreamError: nothing is there, or it is no video: its first frame is decoded to be sure.
     """
     check_patience(outage, max_staleness)
-    reader = _open_reader(_place(source), outage, rate)
+    reader = _open_reader(_place(source), outage, rate, size)
+    if start or duration is not None:
+        from actfusion_stream.sources.excerpt import Excerpt
+
+        reader = Excerpt(reader, start, duration)
     if realtime and not reader.info.live:
         from actfusion_stream.sources.realtime import Paced
 
@@ -107,13 +118,23 @@ def _place(source: object) -> str | Path | int:
     raise StreamError(f"source {brief(source)}: give a path, an address, or the number of a camera")
 
 
-def _open_reader(source: str | Path | int, outage: float | None, rate: float | None) -> Reader:
-    if not isinstance(source, int) and not is_address(source) and os.path.isdir(source):
+def _open_reader(
+    source: str | Path | int, outage: float | None, rate: float | None, size: tuple[int, int] | None
+) -> Reader:
+    if isinstance(source, int) or (not is_address(source) and _is_device(Path(source))):
+        from actfusion_stream.sources.camera import CameraConnection
+
+        name = f"camera {brief(source) if isinstance(source, int) else source}"
+        camera = source if isinstance(source, int) else Path(source)
+        return _live(name, lambda: CameraConnection(camera, size, rate), outage)
+    if size is not None:
+        raise StreamError(f"camera-size {size[0]}x{size[1]}: for a camera; a video has its own")
+    if not is_address(source) and os.path.isdir(source):
         from actfusion_stream.sources.image_folder import ImageFolder
 
         return ImageFolder(Path(source), rate)
     if rate is not None:
-        raise StreamError(f"rate {rate:g}: only a folder of pictures takes one; a video has its own")
+        raise StreamError(f"rate {rate:g}: for a folder of pictures, or a camera; a video has its own")
     if is_address(source):
         from actfusion_stream.sources.live import OUTAGE_SECONDS
 
@@ -122,14 +143,7 @@ def _open_reader(source: str | Path | int, outage: float | None, rate: float | N
         return found if isinstance(found, VideoFile) else _live(redacted(address), found, outage)
     if source == STANDARD_INPUT:
         return VideoFile("standard input", _open_standard_input())
-    path = None if isinstance(source, int) else Path(source)
-    if path is None or _is_device(path):
-        from actfusion_stream.sources.camera import CameraConnection
-
-        name = f"camera {brief(source) if path is None else source}"
-        camera = source if isinstance(source, int) else Path(source)
-        return _live(name, lambda: CameraConnection(camera), outage)
-    return VideoFile(path)
+    return VideoFile(Path(source))
 
 
 def is_file(source: str | Path | int | None) -> bool:

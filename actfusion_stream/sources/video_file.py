@@ -45,6 +45,7 @@ class VideoFile:
     def __init__(self, path: Path | str, container: av.container.InputContainer | None = None) -> None:
         self.warning: str | None = None
         self.remark: str | None = None
+        self._on_disk = container is None
         self._container = container or open_container(Path(path))
         try:
             try:
@@ -78,6 +79,12 @@ class VideoFile:
             pixel_shape=self._uniform.shape,
             sound=self._decoder.sound,
         )
+
+    def skip_to(self, seconds: float) -> None:
+        """Leave out what lies well before `seconds`, if the file can be sought in; before `frames`."""
+        found = self._decoder.seek(seconds) if self._on_disk else None
+        if found is not None:
+            self._first, self._pictures = found
 
     def frames(self) -> Iterator[Frame]:
         """Frames in the order of their times, all of the first one's size."""

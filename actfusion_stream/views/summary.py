@@ -31,11 +31,13 @@ class Row:
         source: what it is called.
         summary: what came of it; None if it could not be watched.
         failure: why not, or what else went wrong; "" if nothing did.
+        seen: seconds of it that were watched.
     """
 
     source: str
     summary: Summary | None
-    failure: str
+    failure: str = ""
+    seen: float = 0.0
 
 
 _SUMMARY_ROWS = 40  # an hour of segments would push everything else off the screen
@@ -71,7 +73,7 @@ def print_summary(
         console.print(row)
     console.print()
     console.print(
-        f"{clock(stats.seen_until)} of video in {clock(stats.elapsed)} ({stats.speed:.1f}x real time), "
+        f"{clock(stats.seen)} of video in {clock(stats.elapsed)} ({stats.speed:.1f}x real time), "
         f"{len(segments)} segments, {stats.dropped} frames dropped",
         highlight=False,
     )
@@ -113,11 +115,11 @@ def print_table(console: Console, rows: Sequence[Row]) -> None:
         summary = row.summary
         actions = sum(segment.label not in IDLE_LABELS for segment in summary.segments)
         strange = percent(summary.unfamiliar / summary.ticks) if summary.unfamiliar else ""
-        length = clock(summary.seen_until) + (" (stopped)" if summary.interrupted else "")
+        length = clock(row.seen) + (" (stopped)" if summary.interrupted else "")
         table.add_row(name, length, str(actions), f"{summary.speed:.1f}x", strange)
     done = [row.summary for row in rows if row.summary is not None]
     if len(done) > 1:
-        seen, took = (sum(getattr(one, name) for one in done) for name in ("seen_until", "elapsed"))
+        seen, took = sum(row.seen for row in rows), sum(one.elapsed for one in done)
         actions = sum(segment.label not in IDLE_LABELS for one in done for segment in one.segments)
         speed = f"{seen / took:.1f}x" if took else ""
         table.add_row(f"{len(done)} videos", clock(seen), str(actions), speed, style=BOLD)

@@ -119,6 +119,27 @@ def test_two_runs_say_the_same(run, tmp_path: Path):
     assert first == second
 
 
+def test_another_seed_draws_other_futures(run):
+    said = [
+        run("--events", "-", "--display", "none", *seed)[1] for seed in ([], ["--seed", "0"], ["--seed", "7"])
+    ]
+    without, zero, seven = ([event.get("futures") for event in events_of(text)] for text in said)
+    assert without == zero
+    assert zero != seven
+
+
+def test_a_part_of_a_video_keeps_its_times(run, tmp_path: Path):
+    table = tmp_path / "segments.csv"
+    part = ["--start", "0:02", "--duration", "3"]
+    status, out, err = run(*part, "--events", "-", "--segments", table, "--display", "none")
+    assert (status, err) == (0, "")
+    *ticks, summary = events_of(out)
+    assert ticks[0]["past"][0]["start"] == 2.0
+    assert (summary["frames"], summary["seen_until"], summary["interrupted"]) == (45, 4.933, False)
+    rows = [line.split(",") for line in table.read_text().splitlines()]
+    assert (rows[1][2], rows[-1][3]) == ("2.000", "5.000")
+
+
 def test_a_file_that_stops_in_the_middle_is_shown_as_far_as_it_goes(run, tmp_path: Path):
     whole = make_video(tmp_path / "whole.mp4", ramp(60), coding={"bf": "0"}, muxing={"movflags": "faststart"})
     cut, target = tmp_path / "cut.mp4", tmp_path / "annotated.mp4"

@@ -95,6 +95,15 @@ def test_a_horizon_that_makes_no_sense(horizon: str, run):
     )
 
 
+def test_a_number_alone_that_was_meant_as_seconds_is_explained(run):
+    assert run("--horizon", "20") == (
+        1,
+        "",
+        "actfusion-stream: horizon 20: a number alone is a ratio of the observed length, up to 10; "
+        "for seconds give 20s\n",
+    )
+
+
 @pytest.mark.parametrize("horizon", ["nan", "inf", "abc", "5m", "infs", ""])
 def test_a_horizon_that_is_no_number(horizon: str, run):
     assert run(f"--horizon={horizon}") == (
@@ -133,6 +142,10 @@ def test_a_tick_that_makes_no_sense(tick: str, run):
         (["--camera", "front"], "argument --camera: 'front': give the number of a camera from 0 to 99"),
         (["--camera", "200"], "argument --camera: '200': give the number of a camera from 0 to 99"),
         (["--camera", "0", "--video", "a.mp4"], "--video and --camera: give one of them alone"),
+        (["--start", "1:75"], "argument --start: '1:75': give seconds, e.g. 90, or 1:30"),
+        (["--duration", "soon"], "argument --duration: 'soon': give seconds, e.g. 90, or 1:30"),
+        (["--seed", "-1"], f"argument --seed: '-1': give a whole number from 0 to {2**63 - 1:.12g}"),
+        (["--camera-size", "720p"], "argument --camera-size: '720p': give WIDTHxHEIGHT, e.g. 1280x720"),
         (["--horizons", "3"], "unrecognized arguments: --horizons"),
     ],
 )

@@ -26,9 +26,16 @@ def test_a_horizon_is_a_ratio_or_seconds(text: str | float, horizon: Horizon) ->
     assert Horizon.parse(text) == horizon
 
 
+@pytest.mark.parametrize("text", ["11", "20", "90.5", "3600"])
+def test_a_number_alone_that_was_meant_as_seconds_is_explained(text: str) -> None:
+    advice = f"a number alone is a ratio of the observed length, up to 10; for seconds give {text}s"
+    with pytest.raises(StreamError, match=f"^horizon {text}: {advice}$"):
+        Horizon.parse(text)
+
+
 @pytest.mark.parametrize(
     "text",
-    ["0", "-1", "0s", "-3s", "nan", "nans", "inf", "1e9", "11", "3601s", "", "s", "abc", "5m", "1,5", "5 0s"],
+    ["0", "-1", "0s", "-3s", "nan", "nans", "inf", "1e9", "3601s", "", "s", "abc", "5m", "1,5", "5 0s"],
 )
 def test_a_horizon_that_makes_no_sense(text: str) -> None:
     with pytest.raises(StreamError) as error:
