@@ -139,7 +139,8 @@ class Engine:
 
         Args:
             futures: how many are drawn at every tick.
-            calm, seed: as for `session`.
+            calm: as for `session`.
+            seed: as for `session`.
         """
         return Predictor(self.model, self.median, futures, calm, seed)
 
