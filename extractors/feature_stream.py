@@ -7,8 +7,10 @@ one and the same picture, one of them is computed; a window of which most was no
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -54,6 +56,10 @@ class FeatureStream:
             up. A continual network takes no notice, as each of its steps needs the one before.
 
     `push` computes only when a batch is full; `flush` computes what is due now, as a live tick needs it.
+
+    On a CPU a full batch is computed on a thread of its own, while the next pictures are decoded, resized and
+    held against each other for their flow: half of the work of a two-stream I3D, which two cores then share.
+    A GPU does so by itself.
     """
 
     def __init__(self, extractor: Extractor) -> None:
@@ -63,6 +69,8 @@ class FeatureStream:
         self._still: Item | None = None  # what it shows where it does not move
         self._pending: list[tuple[np.ndarray, Item]] = []  # their flow to the next is to come
         self.thin = 1
+        self._worker: ThreadPoolExecutor | None = None
+        self._computing: Future[Features] | None = None  # the last full batch
         self._run: _ExactRun | _ContinualRun = (
             _ContinualRun(extractor) if self._spec.windows == "continual" else _ExactRun(extractor)
         )
@@ -79,7 +87,7 @@ class FeatureStream:
             image: (H, W, 3) uint8 RGB at its own size; the same array again where the grid repeats a frame.
 
         Returns:
-            Features that are ready, none unless this frame filled a batch.
+            Features that are ready, none unless this frame filled a batch: on a CPU, those of the last one.
         """
         if self._still is None or image is not self._image:
             prepared = self._extractor.prepare(image) if RGB in self._spec.streams else None
@@ -92,7 +100,7 @@ class FeatureStream:
                 self._run.take(self._pair_up())
         else:
             self._run.take([self._still])
-        return self._run.compute(self.thin) if self._run.full else nothing(self._extractor)
+        return self._compute_full() if self._run.full else nothing(self._extractor)
 
     def skip(self, count: int) -> Iterator[Features]:
         """Take `count` grid frames of which nothing was seen; some must have been before them.
@@ -102,17 +110,40 @@ class FeatureStream:
         """
         self._end_motion()
         self._image = None  # the next picture is another one, whoever owns its memory
+        yield self._computed()
         yield from self._run.skip(count, self.thin)
 
     def flush(self) -> Features:
         """Every feature that the frames so far allow, and that was not given yet."""
         self._run.take(self._pair_up())
-        return self._run.compute(self.thin)
+        return joined([self._computed(), self._run.compute(self.thin)])
 
     def finish(self) -> Features:
         """The features that were still waiting for frames when the video ended."""
         self._end_motion()
-        return self._run.finish(self.thin)
+        features = joined([self._computed(), self._run.finish(self.thin)])
+        if self._worker is not None:
+            self._worker.shutdown(wait=False)
+            self._worker = None
+        return features
+
+    def _compute_full(self) -> Features:
+        """Have a full batch computed; give what is ready."""
+        if self._extractor.device.type != "cpu":
+            return self._run.compute(self.thin)
+        ready = self._computed()
+        if self._worker is None:
+            # A thread asks torch for its number of threads, or takes as many as there are cores.
+            self._worker = ThreadPoolExecutor(1, "features", torch.get_num_threads)
+        self._computing = self._worker.submit(self._run.work(self.thin))
+        return ready
+
+    def _computed(self) -> Features:
+        """The features of the last full batch, if they were not given yet."""
+        if self._computing is None:
+            return nothing(self._extractor)
+        computing, self._computing = self._computing, None
+        return computing.result()
 
     def _pair_up(self) -> list[Item]:
         """Items of the pictures that wait for their flow; the last one waits on for its successor."""
@@ -164,8 +195,15 @@ class _ExactRun:
         return self.compute(thin)
 
     def compute(self, thin: int) -> Features:
-        """Features of the waiting windows: computed, or those of an earlier one again."""
+        return self.work(thin)()
+
+    def work(self, thin: int) -> Callable[[], Features]:
+        """What computes the waiting windows, at once or on a thread that nobody else's work overtakes."""
         waiting, self._waiting = self._waiting, []
+        return partial(self._features, waiting, thin)
+
+    def _features(self, waiting: list[list[Item]], thin: int) -> Features:
+        """Features of windows: computed, or those of an earlier one again."""
         earlier = [] if self._newest is None else [self._newest[None]]
         source = len(earlier) - 1  # the row of what is known, earlier features first, that comes next again
         rows: list[int] = []  # of what is known, for each window; -1 for none
@@ -252,12 +290,19 @@ class _ContinualRun:
         return joined([self.compute(thin), self._rest()])
 
     def compute(self, thin: int) -> Features:
-        if not self._frames:
+        return self.work(thin)()
+
+    def work(self, thin: int) -> Callable[[], Features]:
+        """What computes the waiting frames, at once or on a thread that nobody else's work overtakes."""
+        frames, self._frames = self._frames, []
+        return partial(self._features, frames)
+
+    def _features(self, frames: list[Item]) -> Features:
+        if not frames:
             return nothing(self._extractor)
         if not self._networks:
             self._networks = self._extractor.continual()
-        clips = stack([self._frames])
-        self._frames.clear()
+        clips = stack([frames])
         inputs = self._extractor.scaled(clips.rgb, clips.flow)
         self._like = [x[:, :, :0] for x in inputs]
         return self._marked([net.push(x) for net, x in zip(self._networks, inputs, strict=True)])
