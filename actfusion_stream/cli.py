@@ -170,8 +170,24 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     extractor.add_argument("--flow", choices=("tvl1", "dis", "raft-large", "raft-small"), help="optical flow")
     extractor.add_argument(
+        "--flow-side", type=whole_number("pixels", 0, 4096), metavar="N",
+        help="resize the shorter side to N pixels before flow is computed; 0: not at all",
+    )  # fmt: skip
+    extractor.add_argument(
+        "--windows", choices=("exact", "continual"),
+        help="a window of frames for each feature, or a network that runs over the stream",
+    )  # fmt: skip
+    extractor.add_argument(
+        "--every", type=whole_number("a number", 1, 4096), metavar="N", help="frames from feature to feature"
+    )
+    extractor.add_argument(
         "--force-extractor", action="store_true", help="run another extractor than the model was trained with"
     )
+    parser.add_argument(
+        "--precision", choices=("auto", "float32", "bfloat16"), default="auto",
+        help="of the extractor's arithmetic (default auto: bfloat16 on a GPU, and for a large I3D on a "
+        "processor that has it)",
+    )  # fmt: skip
     parser.add_argument("--device", help="torch device, e.g. cuda or cpu (default: a GPU where there is one)")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     return parser

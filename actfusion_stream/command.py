@@ -110,6 +110,7 @@ def _engine(options: argparse.Namespace) -> Engine:
         device=options.device,
         extractor=_extractor(options),
         force_extractor=options.force_extractor,
+        precision=options.precision,
     )
 
 
@@ -217,10 +218,21 @@ def _extractor(options: argparse.Namespace) -> ExtractorChoice | None:
     from actfusion_stream.weights.extractor_choice import ExtractorChoice
 
     if options.extractor is None:
-        if options.weights or options.flow:
-            raise StreamError("--weights and --flow: they need --extractor, e.g. --extractor i3d")
+        settings = ("weights", "flow", "flow_side", "windows", "every")
+        given = [
+            f"--{name.replace('_', '-')}" for name in settings if getattr(options, name) not in (None, [])
+        ]
+        if given:
+            raise StreamError(f"{' and '.join(given)}: only with --extractor, e.g. --extractor i3d")
         return None
-    return ExtractorChoice(options.extractor, tuple(options.weights), flow=options.flow)
+    return ExtractorChoice(
+        options.extractor,
+        tuple(options.weights),
+        stride=options.every,
+        flow=options.flow,
+        flow_side=options.flow_side,
+        windows=options.windows,
+    )
 
 
 def _check_distinct(options: argparse.Namespace) -> None:

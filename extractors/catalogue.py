@@ -17,6 +17,7 @@ def named_spec(
     rate: float | None = None,
     stride: int = 1,
     flow: str = "dis",
+    flow_side: int = 0,
     windows: str = "exact",
     padding: str = "repeat",
 ) -> ExtractorSpec:
@@ -28,7 +29,7 @@ def named_spec(
             a hub backbone takes the rate it was trained at.
         stride: frames from one feature to the next.
         flow: method, where the extractor has a flow stream; the published features took "tvl1".
-        windows, padding: see `ExtractorSpec`.
+        flow_side, windows, padding: see `ExtractorSpec`.
 
     Returns:
         The published recipe: 21 frames, shorter side 256, centre 224 x 224; or a backbone's own.
@@ -65,6 +66,7 @@ def named_spec(
         crop=(224, 224),
         streams=streams,
         flow=flow if FLOW in streams else "",
+        flow_side=flow_side if FLOW in streams else 0,
         windows=windows,
         padding=padding,
     )

@@ -15,7 +15,8 @@ from . import hub
 from .continual import ContinualI3D
 from .flow import FlowFunction, open_flow, raft_network
 from .i3d import I3DConfig, InceptionI3D, fold_batchnorm
-from .pictures import prepare, prepare_flow, scale_pixels, to_channels_first
+from .pictures import prepare, prepare_flow, resize, scale_pixels, to_channels_first
+from .precision import AUTO, choose_precision
 from .spec import FLOW, HUB, RGB, ExtractorSpec, fingerprint
 
 # Of one run. On a CPU two clips of 21 x 224 x 224 are faster than one, and than eight, which leave its cache.
@@ -35,18 +36,23 @@ class Extractor:
         state: weights by published names. Where there are several networks, names begin with "rgb.", "flow."
             or "raft.".
         device: where to compute.
+        precision: one of `PRECISIONS`; averages are taken in float32 whatever it is.
 
     Attributes:
-        spec: with fingerprint, and the precision in which this device computes.
+        spec: with fingerprint, and the precision of what computes.
         feature_dim: channels C of a feature.
         batch: clips that are best computed at once.
 
     Raises:
-        ValueError: the weights are not those of `spec`.
+        ValueError: the weights are not those of `spec`, or there is no such precision.
     """
 
     def __init__(
-        self, spec: ExtractorSpec, state: dict[str, Tensor], device: str | torch.device = "cpu"
+        self,
+        spec: ExtractorSpec,
+        state: dict[str, Tensor],
+        device: str | torch.device = "cpu",
+        precision: str = AUTO,
     ) -> None:
         found = fingerprint(state)
         if spec.fingerprint and spec.fingerprint != found:
@@ -55,8 +61,7 @@ class Extractor:
                 f"{spec.fingerprint[:12]} was expected; use the weights that the model was trained with"
             )
         self.device = torch.device(device)
-        # A GPU computes convolutions several times as fast in bfloat16; averages are taken in float32.
-        self._dtype = torch.bfloat16 if self.device.type == "cuda" else torch.float32
+        self._dtype = choose_precision(precision, spec, self.device)
         self.spec = replace(spec, fingerprint=found, precision=str(self._dtype).removeprefix("torch."))
         self._networks: list[nn.Module] = []
         self._flow: FlowFunction | None = None
@@ -98,14 +103,20 @@ class Extractor:
         flows = [np.zeros((*self.spec.crop, 2), np.float32)] * (len(images) - 1)
         pairs = enumerate(itertools.pairwise(images))
         moved = [i for i, (one, other) in pairs if one is not other and one.shape == other.shape]
-        for (height, width), alike in itertools.groupby(moved, lambda i: images[i].shape[:2]):
-            of_one_size, most = list(alike), _pairs_at_once(height, width)
+        for size, alike in itertools.groupby(moved, lambda i: images[i].shape[:2]):
+            of_one_size = list(alike)
+            seen = {i: self._seen_by_flow(images[i]) for i in {*of_one_size, *(i + 1 for i in of_one_size)}}
+            height, width = seen[of_one_size[0]].shape[:2]
+            shrunk, most = np.float32(min(size) / min(height, width)), _pairs_at_once(height, width)
             for first in range(0, len(of_one_size), most):
                 some = of_one_size[first : first + most]
-                before, after = (np.stack([images[i + by] for i in some]) for by in (0, 1))  # (M, H, W, 3)
+                before, after = (np.stack([seen[i + by] for i in some]) for by in (0, 1))  # (M, H, W, 3)
                 for i, flow in zip(some, self._flow(before, after), strict=True):
-                    flows[i] = prepare_flow(flow, self.spec.short_side, self.spec.crop)
+                    flows[i] = prepare_flow(flow * shrunk, self.spec.short_side, self.spec.crop)
         return flows
+
+    def _seen_by_flow(self, image: np.ndarray) -> np.ndarray:
+        return resize(image, self.spec.flow_side) if self.spec.flow_side else image
 
     def scaled(self, rgb: np.ndarray | None, flow: np.ndarray | None) -> list[Tensor]:
         """What the networks read: (N, 3, T, h, w) of pictures, (N, 2, T, h, w) of flow, as asked for."""

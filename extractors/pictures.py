@@ -21,11 +21,7 @@ def prepare(image: np.ndarray, short_side: int, crop: tuple[int, int]) -> np.nda
     Returns:
         (h, w, 3) uint8 RGB, or (h, w, 2) float32.
     """
-    height, width = image.shape[:2]
-    scale = short_side / min(height, width)
-    size = max(round(width * scale), 1), max(round(height * scale), 1)
-    if size != (width, height):
-        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    image = resize(image, short_side)
     rows, columns = max(crop[0] - image.shape[0], 0), max(crop[1] - image.shape[1], 0)
     if rows or columns:
         image = cv2.copyMakeBorder(
@@ -33,6 +29,16 @@ def prepare(image: np.ndarray, short_side: int, crop: tuple[int, int]) -> np.nda
         )
     top, left = (image.shape[0] - crop[0]) // 2, (image.shape[1] - crop[1]) // 2
     return np.ascontiguousarray(image[top : top + crop[0], left : left + crop[1]])
+
+
+def resize(image: np.ndarray, short_side: int) -> np.ndarray:
+    """(H, W, C) with its shorter side at `short_side` pixels; the same array if it is that already."""
+    height, width = image.shape[:2]
+    scale = short_side / min(height, width)
+    size = max(round(width * scale), 1), max(round(height * scale), 1)
+    if size == (width, height):
+        return image
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
 
 
 def prepare_flow(flow: np.ndarray, short_side: int, crop: tuple[int, int]) -> np.ndarray:

@@ -46,6 +46,8 @@ class ExtractorSpec:
             as a whole, which makes another feature; `window` has no part in it.
         frame_stride: grid frames from one frame of a clip to the next.
         precision: of the arithmetic that made the features, "float32" or "bfloat16"; "" where nobody knows.
+        flow_side: pixels to which the shorter side of a picture is resized before its flow is computed, which
+            then is given in pixels of the picture as it was; 0 for its own size, as published.
         ahead: grid frames that an exact window reaches beyond the feature's time: fewer, and a stream speaks
             sooner, but has seen less of what it speaks of. None for half of the window, as published.
     """
@@ -65,6 +67,7 @@ class ExtractorSpec:
     frame_stride: int = 1
     precision: str = ""
     ahead: int | None = None
+    flow_side: int = 0
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str):
@@ -98,6 +101,13 @@ class ExtractorSpec:
                     f"{name} of the extractor is {getattr(self, name)!r}; give one of "
                     + ", ".join(repr(choice) for choice in allowed)
                 )
+        if not (type(self.flow_side) is int and 0 <= self.flow_side <= _MOST):
+            raise ValueError(
+                f"flow side of the extractor is {self.flow_side!r}; give pixels up to {_MOST}, or 0 for the "
+                "picture's own"
+            )
+        if self.flow_side and not self.flow:
+            raise ValueError(f"flow side of the extractor is {self.flow_side}, but it reads no flow")
         most = self.span - 1
         if self.ahead is not None and not (type(self.ahead) is int and 0 <= self.ahead <= most):
             raise ValueError(

@@ -23,6 +23,7 @@ from actfusion_stream.errors import StreamError
 from actfusion_stream.extractors.catalogue import I3D_STREAMS, NAMES
 from actfusion_stream.extractors.extractor import Extractor
 from actfusion_stream.extractors.flow import default_flow
+from actfusion_stream.extractors.precision import FLOAT32, PRECISIONS
 from actfusion_stream.extractors.spec import FLOW, FLOW_METHODS
 from actfusion_stream.weights.extractor_choice import ExtractorChoice
 
@@ -44,6 +45,10 @@ def add_extractor_options(parser: argparse.ArgumentParser) -> None:
         help="files of its networks: pictures, flow, raft; default: what actfusion-weights has fetched",
     )  # fmt: skip
     parser.add_argument("--flow", choices=FLOW_METHODS, help="default: raft-large on a GPU, else dis")
+    parser.add_argument(
+        "--flow-side", type=whole_number("pixels", 0, 4096), metavar="N",
+        help="resize the shorter side to N pixels before flow is computed; default: 0, its own size",
+    )  # fmt: skip
     parser.add_argument("--windows", choices=("exact", "continual"))
     parser.add_argument("--padding", choices=("repeat", "zero"), help="beyond the ends; default: repeat")
     parser.add_argument(
@@ -64,6 +69,7 @@ def choice(options: argparse.Namespace, stride: int | None, device: torch.device
         flow,
         options.windows,
         options.padding,
+        options.flow_side,
     )
 
 
@@ -77,6 +83,10 @@ def main(arguments: list[str] | None = None) -> int:
         type=whole_number("a number", 1, 1_000_000),
         help="frames from one feature to the next; default: 1, or the checkpoint's own",
     )
+    parser.add_argument(
+        "--precision", choices=PRECISIONS, default=FLOAT32,
+        help="of the arithmetic; auto: bfloat16 where it is fast; default: float32, as published",
+    )  # fmt: skip
     parser.add_argument("--device", help="default: a GPU where there is one")
     options = parser.parse_args(arguments)
     console = Console(stderr=True)
@@ -87,7 +97,7 @@ def main(arguments: list[str] | None = None) -> int:
         if wanted.name in I3D_STREAMS and wanted.rate is None:
             wanted = replace(wanted, rate=common_rate(videos))
         spec, state = wanted.load()
-        extractor = Extractor(spec, state, device)
+        extractor = Extractor(spec, state, device, options.precision)
         folder = FeatureFolder(options.out, extractor, state)
         broken = extract_all(videos, extractor, folder, console)
     except (StreamError, ValueError, OSError, RuntimeError) as error:

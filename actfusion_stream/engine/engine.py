@@ -12,6 +12,7 @@ from actfusion_stream.engine.session import Session
 from actfusion_stream.engine.settings import FUTURES, MEMORY_SECONDS, Horizon, Settings
 from actfusion_stream.errors import StreamError
 from actfusion_stream.extractors.extractor import Extractor
+from actfusion_stream.extractors.precision import AUTO
 from actfusion_stream.models.actfusion import ActFusion
 from actfusion_stream.weights.checkpoint import Checkpoint, build, load_checkpoint
 from actfusion_stream.weights.extractor_choice import ExtractorChoice, open_extractor
@@ -60,6 +61,7 @@ class Engine:
         device: str | torch.device | None = None,
         extractor: str | ExtractorChoice | None = None,
         force_extractor: bool = False,
+        precision: str = AUTO,
     ) -> Engine:
         """Read a checkpoint and put it on a device.
 
@@ -69,6 +71,7 @@ class Engine:
             device: torch device; None takes a GPU where there is one.
             extractor: what to watch with, by name, e.g. "i3d"; None for the one that the checkpoint brings.
             force_extractor: take another one than the model was trained with.
+            precision: in which it computes features, "float32", "bfloat16", or "auto" for what is fast here.
 
         Raises:
             StreamError: the checkpoint, the extractor or the device cannot be used; the message says why.
@@ -85,9 +88,9 @@ class Engine:
         if extractor is not None:
             choice = ExtractorChoice(extractor) if isinstance(extractor, str) else extractor
             given, warning = open_extractor(
-                choice, loaded.extractor_spec, f"checkpoint {name}", place, force_extractor
+                choice, loaded.extractor_spec, f"checkpoint {name}", place, force_extractor, precision
             )
-        built, model = build(loaded, checkpoint, place, given)
+        built, model = build(loaded, checkpoint, place, given, precision)
         return cls(loaded, built, model, place, name, warning)
 
     @property

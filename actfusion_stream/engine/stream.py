@@ -25,6 +25,7 @@ from actfusion_stream.engine.settings import FUTURES, MEMORY_SECONDS, Horizon, S
 from actfusion_stream.engine.stats import Stats
 from actfusion_stream.engine.timeline import Gap, Segment, Tick
 from actfusion_stream.errors import StreamError
+from actfusion_stream.extractors.precision import AUTO
 from actfusion_stream.sources.frames import Frame, SourceInfo
 from actfusion_stream.sources.source import MAX_STALENESS, Source, check_patience, open_source
 from actfusion_stream.weights.extractor_choice import ExtractorChoice
@@ -193,6 +194,7 @@ def open_stream(
     device: str | None = None,
     extractor: str | ExtractorChoice | None = None,
     force_extractor: bool = False,
+    precision: str = AUTO,
     memory: float = MEMORY_SECONDS,
     futures: int = FUTURES,
     calm: bool = True,
@@ -209,8 +211,8 @@ def open_stream(
 
     Args:
         source: as for `open_source`, or an open `Source`, which the stream closes.
-        engine: weights that have been loaded, for several streams; then `checkpoint`, `device`, `extractor`
-            and `force_extractor` are not asked for.
+        engine: weights that have been loaded, for several streams; then `checkpoint`, `device`, `extractor`,
+            `force_extractor` and `precision` are not asked for.
         checkpoint: a .safetensors file of this program; None for the bundled one.
         horizon: how far to anticipate, as a ratio of the observed length (0.5) or in seconds ("20s").
         tick: seconds of video from one run of the model to the next; None for as often as features come, up
@@ -218,6 +220,7 @@ def open_stream(
         device: torch device; None takes a GPU where there is one.
         extractor: what to watch with, by name; None for the one that the checkpoint brings.
         force_extractor: take another one than the model was trained with.
+        precision: in which it computes features, "float32", "bfloat16", or "auto" for what is fast here.
         memory: seconds that the model looks back on; labels of what is older are final.
         futures: how many are drawn at every tick, from 1 to 64.
         calm: change what was said of the past for a reason only.
@@ -244,14 +247,18 @@ def open_stream(
     """
     try:
         check_patience(outage, max_staleness)  # before the weights are loaded
-        if engine is not None and any((checkpoint, device, extractor, force_extractor)):
+        if engine is not None and any((checkpoint, device, extractor, force_extractor, precision != AUTO)):
             raise StreamError(
                 "engine: it has its checkpoint, device and extractor; give them to Engine.load instead"
             )
         settings = Settings(Horizon.parse(horizon), tick, memory, futures, calm, seed)
         if engine is None:
             engine = Engine.load(
-                checkpoint, device=device, extractor=extractor, force_extractor=force_extractor
+                checkpoint,
+                device=device,
+                extractor=extractor,
+                force_extractor=force_extractor,
+                precision=precision,
             )
         if not isinstance(source, Source):
             source = open_source(

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from actfusion_stream.errors import StreamError
 from actfusion_stream.extractors.extractor import Extractor, networks
+from actfusion_stream.extractors.precision import AUTO
 from actfusion_stream.extractors.spec import ExtractorSpec
 from actfusion_stream.files import replacing
 from actfusion_stream.models.actfusion import (
@@ -86,7 +87,7 @@ class Checkpoint:
         model.load_state_dict(self.model_state)
         return model.eval().to(device)
 
-    def extractor(self, device: str | torch.device = "cpu") -> Extractor:
+    def extractor(self, device: str | torch.device = "cpu", precision: str = AUTO) -> Extractor:
         """The extractor, checked against its fingerprint.
 
         Raises:
@@ -98,7 +99,7 @@ class Checkpoint:
                 f"it was trained on {what} and brings no extractor to watch a video with; --extractor gives "
                 "one, and actfusion-evaluate runs it on features from files"
             )
-        return Extractor(self.extractor_spec, self.extractor_state, device)
+        return Extractor(self.extractor_spec, self.extractor_state, device, precision)
 
     def save(self, path: str | Path) -> None:
         """Write the file, whole or not at all.
@@ -199,6 +200,7 @@ def build(
     path: str | Path | None,
     device: str | torch.device,
     extractor: Extractor | None = None,
+    precision: str = AUTO,
 ) -> tuple[Extractor, ActFusion]:
     """The extractor and the model of a checkpoint.
 
@@ -206,12 +208,13 @@ def build(
         checkpoint, path: what was loaded, and from where.
         device: where to compute.
         extractor: to take instead of the checkpoint's own.
+        precision: of the checkpoint's own, one of `extractors.precision.PRECISIONS`.
 
     Raises:
         StreamError: its weights do not fit its own description, or the extractor does not fit the model.
     """
     try:
-        extractor, model = extractor or checkpoint.extractor(device), checkpoint.model(device)
+        extractor, model = extractor or checkpoint.extractor(device, precision), checkpoint.model(device)
         if extractor.feature_dim != checkpoint.model_config.feature_dim:
             raise ValueError(
                 f"the extractor's features have {extractor.feature_dim} channels, the model reads "

@@ -12,6 +12,7 @@ from torch import Tensor
 from actfusion_stream.errors import StreamError
 from actfusion_stream.extractors.catalogue import I3D_STREAMS, join_weights, named_spec, weight_names
 from actfusion_stream.extractors.extractor import Extractor
+from actfusion_stream.extractors.precision import AUTO
 from actfusion_stream.extractors.spec import ExtractorSpec, differences
 from actfusion_stream.weights.cache import find, load_torch
 from actfusion_stream.weights.checkpoint import load_checkpoint
@@ -28,7 +29,7 @@ class ExtractorChoice:
         weights: files, in the order of the extractor's networks; none to look into the cache.
         rate: frames a second.
         stride: frames from one feature to the next.
-        flow, windows, padding: see `ExtractorSpec`.
+        flow, windows, padding, flow_side: see `ExtractorSpec`.
     """
 
     name: str
@@ -38,6 +39,7 @@ class ExtractorChoice:
     flow: str | None = None
     windows: str | None = None
     padding: str | None = None
+    flow_side: int | None = None
 
     @property
     def _is_checkpoint(self) -> bool:
@@ -49,7 +51,7 @@ class ExtractorChoice:
         Raises:
             StreamError: there is no such extractor, its weights are not here, or a setting makes no sense.
         """
-        settings = ("rate", "stride", "flow", "windows", "padding")
+        settings = ("rate", "stride", "flow", "windows", "padding", "flow_side")
         given = {name: getattr(self, name) for name in settings if getattr(self, name) is not None}
         try:
             if not self._is_checkpoint:
@@ -102,6 +104,7 @@ def open_extractor(
     model: str,
     device: str | torch.device,
     force: bool,
+    precision: str = AUTO,
 ) -> tuple[Extractor, str | None]:
     """The extractor of a choice, held against what a model was trained on.
 
@@ -111,6 +114,7 @@ def open_extractor(
         model: how to call it in messages.
         device: where to compute.
         force: go on if they differ.
+        precision: to compute in, one of `PRECISIONS`.
 
     Returns:
         The extractor, and a warning if it is another one.
@@ -127,10 +131,11 @@ def open_extractor(
             windows=choice.windows or trained_on.windows,
             padding=choice.padding or trained_on.padding,
             flow=choice.flow or flow or None,
+            flow_side=trained_on.flow_side or None if choice.flow_side is None else choice.flow_side,
         )
     spec, state = choice.load()
     try:
-        extractor = Extractor(spec, state, device)
+        extractor = Extractor(spec, state, device, precision)
     except (ValueError, RuntimeError) as error:
         raise StreamError(f"extractor {choice.name}: {error}") from error
     if trained_on is None:
