@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -26,6 +26,14 @@ _MOST_CLIPS = {"cpu": 16, "cuda": 64}
 # third more together, in float32: 1.1 GB a pair of 1280 x 720.
 _CORRELATION_BYTES = 2**30
 _HEAD_BIAS = "logits.conv3d.bias"  # tells how many classes an I3D was trained for; features do not use them
+
+
+class Sight(NamedTuple):
+    """What an extractor keeps of a picture."""
+
+    rgb: np.ndarray | None  # (h, w, 3) uint8, what clips are made of
+    flow: np.ndarray | None  # (H', W', 3) uint8, what is held against the next one for its flow
+    size: tuple[int, int]  # of the picture itself, (H, W)
 
 
 class Extractor:
@@ -89,34 +97,43 @@ class Extractor:
         """(H, W, 3) uint8 RGB to the (h, w, 3) uint8 that clips are made of."""
         return prepare(image, self.spec.short_side, self.spec.crop)
 
-    def flows(self, images: list[np.ndarray]) -> list[np.ndarray]:
+    def look(self, image: np.ndarray) -> Sight:
+        """What of a picture (H, W, 3) uint8 RGB is kept until its flow is known: each resized once."""
+        rgb = flow = None
+        resized = resize(image, self.spec.short_side) if RGB in self.spec.streams else image
+        if RGB in self.spec.streams:
+            rgb = self.prepare(resized)
+        if FLOW in self.spec.streams:
+            side = self.spec.flow_side
+            flow = resize(resized if side == self.spec.short_side else image, side) if side else image
+        return Sight(rgb, flow, image.shape[:2])
+
+    def flows(self, sights: list[Sight]) -> list[np.ndarray]:
         """Motion from each picture to the next, prepared.
 
         Args:
-            images: N pictures (H, W, 3) uint8 RGB at their own size, at least one.
+            sights: of N pictures, at least one.
 
         Returns:
             N - 1 arrays (h, w, 2) float32 in [-1, 1]; zero between a picture and itself, and where the
             size changes, as across a cut.
         """
         assert self._flow is not None
-        flows = [np.zeros((*self.spec.crop, 2), np.float32)] * (len(images) - 1)
-        pairs = enumerate(itertools.pairwise(images))
-        moved = [i for i, (one, other) in pairs if one is not other and one.shape == other.shape]
-        for size, alike in itertools.groupby(moved, lambda i: images[i].shape[:2]):
+        flows = [np.zeros((*self.spec.crop, 2), np.float32)] * (len(sights) - 1)
+        pairs = enumerate(itertools.pairwise(sights))
+        moved = [i for i, (one, other) in pairs if one is not other and one.size == other.size]
+        for size, alike in itertools.groupby(moved, lambda i: sights[i].size):
             of_one_size = list(alike)
-            seen = {i: self._seen_by_flow(images[i]) for i in {*of_one_size, *(i + 1 for i in of_one_size)}}
-            height, width = seen[of_one_size[0]].shape[:2]
+            height, width = cast(np.ndarray, sights[of_one_size[0]].flow).shape[:2]
             shrunk, most = np.float32(min(size) / min(height, width)), _pairs_at_once(height, width)
             for first in range(0, len(of_one_size), most):
                 some = of_one_size[first : first + most]
-                before, after = (np.stack([seen[i + by] for i in some]) for by in (0, 1))  # (M, H, W, 3)
+                before, after = (
+                    np.stack([cast(np.ndarray, sights[i + by].flow) for i in some]) for by in (0, 1)
+                )  # (M, H', W', 3) each
                 for i, flow in zip(some, self._flow(before, after), strict=True):
                     flows[i] = prepare_flow(flow * shrunk, self.spec.short_side, self.spec.crop)
         return flows
-
-    def _seen_by_flow(self, image: np.ndarray) -> np.ndarray:
-        return resize(image, self.spec.flow_side) if self.spec.flow_side else image
 
     def scaled(self, rgb: np.ndarray | None, flow: np.ndarray | None) -> list[Tensor]:
         """What the networks read: (N, 3, T, h, w) of pictures, (N, 2, T, h, w) of flow, as asked for."""

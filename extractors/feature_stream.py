@@ -18,11 +18,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .continual import ContinualI3D
-from .extractor import Extractor
-from .spec import CONTINUAL_REACH, FLOW, RGB
+from .extractor import Extractor, Sight
+from .spec import CONTINUAL_REACH, FLOW
 from .windows import Item, Windows, stack
 
-_CHUNK = 32  # frames of one run of a continual network
+# Frames of one run of a continual network. With 32 a frame costs a tenth less, but at a tick of a live stream
+# there would be four times as many that are not computed yet.
+_CHUNK = 8
 _PENDING_BYTES = 2**27  # of whole pictures that wait for their flow; two at least
 _EMPTY = 1024  # features of which nothing was seen that are handed over at once
 # Frames to either side within which most of a continual feature comes from: its three time steps lie there.
@@ -67,7 +69,8 @@ class FeatureStream:
         self._spec = extractor.spec
         self._image: np.ndarray | None = None  # the last one
         self._still: Item | None = None  # what it shows where it does not move
-        self._pending: list[tuple[np.ndarray, Item]] = []  # their flow to the next is to come
+        self._sight: Sight | None = None  # of it
+        self._pending: list[tuple[Sight, Item]] = []  # their flow to the next is to come
         self.thin = 1
         self._worker: ThreadPoolExecutor | None = None
         self._computing: Future[Features] | None = None  # the last full batch
@@ -89,13 +92,13 @@ class FeatureStream:
         Returns:
             Features that are ready, none unless this frame filled a batch: on a CPU, those of the last one.
         """
-        if self._still is None or image is not self._image:
-            prepared = self._extractor.prepare(image) if RGB in self._spec.streams else None
+        if self._still is None or self._sight is None or image is not self._image:
+            self._image, self._sight = image, self._extractor.look(image)
             motion = np.zeros((*self._spec.crop, 2), np.float32) if FLOW in self._spec.streams else None
-            self._image, self._still = image, Item(prepared, motion, inside=True)
-        if FLOW in self._spec.streams:
-            self._pending.append((image, self._still))
-            most = min(self._extractor.batch, max(1, _PENDING_BYTES // max(1, image.nbytes)))
+            self._still = Item(self._sight.rgb, motion, inside=True)
+        if self._sight.flow is not None:
+            self._pending.append((self._sight, self._still))
+            most = min(self._extractor.batch, max(1, _PENDING_BYTES // max(1, self._sight.flow.nbytes)))
             if len(self._pending) > most:
                 self._run.take(self._pair_up())
         else:
@@ -149,11 +152,11 @@ class FeatureStream:
         """Items of the pictures that wait for their flow; the last one waits on for its successor."""
         if not self._pending:
             return []
-        flows = self._extractor.flows([image for image, _ in self._pending])
+        flows = self._extractor.flows([sight for sight, _ in self._pending])
         pairs = zip(itertools.pairwise(self._pending), flows, strict=True)
         items = [
-            still if after is image else Item(still.rgb, flow, inside=True)
-            for ((image, still), (after, _)), flow in pairs
+            still if after is sight else Item(still.rgb, flow, inside=True)
+            for ((sight, still), (after, _)), flow in pairs
         ]
         self._pending = self._pending[-1:]
         return items

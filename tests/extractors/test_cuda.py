@@ -53,6 +53,7 @@ def test_a_stream_of_features(spec: ExtractorSpec, monkeypatch: pytest.MonkeyPat
 def test_what_computed_a_feature_goes_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     state = weights(TINY)
     on_cpu = Extractor(TINY, state).spec
+    assert Extractor(TINY, state, precision="bfloat16").spec.precision == "bfloat16"
     with fake_gpu(monkeypatch):
         on_gpu = Extractor(TINY, state, GPU).spec
     assert (on_cpu.precision, on_gpu.precision) == ("float32", "bfloat16")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -61,6 +62,11 @@ def test_settings_survive_json() -> None:
         ({"rate": float("nan")}, r"width and rate of the extractor are \(1.0, nan\)"),
         ({"width": float("inf")}, r"width and rate of the extractor are \(inf, 30.0\)"),
         ({"width": "1"}, r"width and rate of the extractor are \('1', 30.0\)"),
+        (
+            {"flow_side": 5000},
+            "flow side of the extractor is 5000; give pixels up to 4096, or 0 for the picture",
+        ),
+        ({"flow_side": 256}, "flow side of the extractor is 256, but it reads no flow"),
         ({"window": 4096}, r"clips of 4096 x 224 x 224 pixels are larger than the 16777216 pixels allowed"),
     ],
 )
@@ -169,10 +175,34 @@ def test_flow_takes_as_many_pairs_at_once_as_memory_allows_and_of_one_size() -> 
     extractor._flow = watched
     rng = np.random.default_rng(0)
     large, small = (list(rng.integers(0, 256, (3, *size, 3), np.uint8)) for size in ((720, 1280), (48, 64)))
-    flows = extractor.flows([*large, *small])
+    flows = extractor.flows([extractor.look(picture) for picture in (*large, *small)])
     assert asked == [(1, 720, 1280, 3), (1, 720, 1280, 3), (2, 48, 64, 3)]
     assert len(flows) == 5
     assert [bool(flow.any()) for flow in flows] == [True, True, False, True, True]  # none across the change
+
+
+@pytest.mark.parametrize("side", [0, 96, 160])
+def test_flow_of_a_resized_picture_is_in_pixels_of_the_picture_itself(side: int) -> None:
+    spec = replace(PUBLISHED, width=0.1, streams=("rgb", "flow"), flow="dis", short_side=96, crop=(96, 96))
+    spec = replace(spec, flow_side=side)
+    torch.manual_seed(0)
+    state = {
+        f"{stream}.{name}": weight
+        for stream, channels in (("rgb", 3), ("flow", 2))
+        for name, weight in InceptionI3D(I3DConfig(0.1, channels, 1)).state_dict().items()
+    }
+    extractor = Extractor(spec, state)
+    asked: list[tuple[int, ...]] = []
+    compute = extractor._flow
+    extractor._flow = lambda before, after: asked.append(before.shape) or compute(before, after)
+    noise = np.random.default_rng(0).uniform(0, 255, (240, 320, 3)).astype(np.float32)
+    blurred = cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 5), None, 0, 255, cv2.NORM_MINMAX)
+    picture = blurred.astype(np.uint8)
+    sights = [extractor.look(picture), extractor.look(np.roll(picture, (-3, 6), axis=(0, 1)))]
+    (flow,) = extractor.flows(sights)
+    assert asked == [(1, side, round(320 * side / 240), 3) if side else (1, 240, 320, 3)]
+    assert np.allclose(20 * np.median(flow, axis=(0, 1)), (6, -3), atol=0.3)
+    assert np.array_equal(sights[0].rgb, extractor.prepare(picture))
 
 
 def test_weights_of_another_extractor_are_refused(tiny: Checkpoint) -> None:

@@ -205,7 +205,7 @@ def test_after_a_hole_no_feature_repeats_one_from_before(monkeypatch: pytest.Mon
 def test_flow_of_large_pictures_does_not_wait_for_many(monkeypatch: pytest.MonkeyPatch) -> None:
     extractor, lengths = build("flow"), []
     flows = extractor.flows
-    monkeypatch.setattr(extractor, "flows", lambda images: lengths.append(len(images)) or flows(images))
+    monkeypatch.setattr(extractor, "flows", lambda sights: lengths.append(len(sights)) or flows(sights))
     monkeypatch.setattr(feature_stream, "_PENDING_BYTES", 3 * drawn(1)[0].nbytes)
     stream = FeatureStream(extractor)
     for picture in drawn(20):

@@ -11,11 +11,13 @@ from actfusion_stream.tools.benchmarks.rows import Setting
 
 
 def test_exact_windows_are_the_numbers_of_the_plain_loop() -> None:
-    exact, _ = extractor_rows(Setting(torch.device("cpu"), rounds=1, small=True))
-    assert exact.plain == "a loop over windows"
-    found = re.match(r"largest difference (\S+) of the largest", exact.note)
-    assert found is not None
-    assert float(found[1]) < 1e-4
+    rows = list(extractor_rows(Setting(torch.device("cpu"), rounds=1, small=True)))
+    assert {row.plain for row in rows} == {"a loop over windows"}
+    assert len(rows) in (2, 4)  # in bfloat16, too, where the processor has it
+    for row in rows:
+        found = re.match(r"relative error (\S+);", row.note)
+        assert found is not None
+        assert float(found[1]) < (1e-4 if row.work.endswith("float32") else 1e-2)
 
 
 def test_a_continual_network_multiplies_less() -> None:
