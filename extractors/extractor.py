@@ -25,6 +25,7 @@ _MOST_CLIPS = {"cpu": 16, "cuda": 64}
 # RAFT compares each of the H/8 x W/8 places of a picture with each of the other's, at four sizes that are a
 # third more together, in float32: 1.1 GB a pair of 1280 x 720.
 _CORRELATION_BYTES = 2**30
+_MOST_PAIRS = 16  # by other methods: 265 MB of flow at 1920 x 1080, and enough for every thread
 _HEAD_BIAS = "logits.conv3d.bias"  # tells how many classes an I3D was trained for; features do not use them
 
 
@@ -125,7 +126,8 @@ class Extractor:
         for size, alike in itertools.groupby(moved, lambda i: sights[i].size):
             of_one_size = list(alike)
             height, width = cast(np.ndarray, sights[of_one_size[0]].flow).shape[:2]
-            shrunk, most = np.float32(min(size) / min(height, width)), _pairs_at_once(height, width)
+            shrunk = np.float32(min(size) / min(height, width))
+            most = _pairs_at_once(self.spec.flow, height, width)
             for first in range(0, len(of_one_size), most):
                 some = of_one_size[first : first + most]
                 before, after = (
@@ -179,8 +181,10 @@ class Extractor:
         return [ContinualI3D(cast(InceptionI3D, network), self.spec.stride) for network in self._networks]
 
 
-def _pairs_at_once(height: int, width: int) -> int:
+def _pairs_at_once(method: str, height: int, width: int) -> int:
     """How many pairs of pictures fit into the memory that optical flow may take; at least one."""
+    if not method.startswith("raft"):
+        return _MOST_PAIRS
     places = -(-height // 8) * -(-width // 8)
     return max(1, _CORRELATION_BYTES // (places * places * 4 * 4 // 3))
 

@@ -1,6 +1,6 @@
 """Optical flow between two pictures, by one of four methods behind one interface.
 
-tvl1        Zach, Pock & Bischof (DAGM 2007), as the published features; in opencv-contrib-python only
+tvl1        Zach, Pock & Bischof (DAGM 2007), as the published features
 dis         Kroeger et al. (ECCV 2016), many times as fast on a CPU
 raft-large  Teed & Deng (ECCV 2020), of torchvision; its weights are given by the caller
 raft-small  the same, smaller
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
 
 import cv2
 import numpy as np
@@ -19,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .spec import FLOW_METHODS
+from .tvl1 import tvl1_flow
 
 FlowFunction = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -38,7 +38,7 @@ def open_flow(
 
     Args:
         method: one of `FLOW_METHODS`.
-        device: where RAFT computes; the others use the CPU.
+        device: where RAFT and TV-L1 compute; DIS uses the CPU.
         state: weights of torchvision's RAFT, for that only.
 
     Returns:
@@ -55,26 +55,27 @@ def open_flow(
         network.load_state_dict(state)
         return _Raft(network.eval().to(device))
     if method == "dis":
-        return _OpenCV(lambda: cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM))
+        return _DIS()
     if method == "tvl1":
-        if not hasattr(cv2, "optflow"):
-            raise ValueError(
-                "flow tvl1 needs opencv-contrib-python, which replaces opencv-python: "
-                "pip uninstall opencv-python, then pip install 'actfusion-stream[tvl1]'; or take --flow dis"
-            )
-        return _OpenCV(cv2.optflow.createOptFlow_DualTVL1)
+        return lambda before, after: tvl1_flow(_grey(before, device), _grey(after, device)).cpu().numpy()
     raise ValueError(f"flow {method!r}: give one of {', '.join(FLOW_METHODS)}")
 
 
-class _OpenCV:
-    """OpenCV's algorithms keep buffers between calls, so every thread gets one of its own."""
+def _grey(pictures: np.ndarray, device: str | torch.device) -> Tensor:
+    """(N, H, W) uint8."""
+    grey = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in pictures]
+    return torch.from_numpy(np.stack(grey)).to(device)
 
-    def __init__(self, create: Callable[[], Any]) -> None:
-        self._create, self._own = create, threading.local()
+
+class _DIS:
+    """OpenCV's algorithm keeps buffers between calls, so every thread gets one of its own."""
+
+    def __init__(self) -> None:
+        self._own = threading.local()
 
     def __call__(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
         if not hasattr(self._own, "algorithm"):
-            self._own.algorithm = self._create()
+            self._own.algorithm = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         flows = []
         for one, other in zip(before, after, strict=True):
             grey = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (one, other))

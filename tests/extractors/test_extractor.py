@@ -160,7 +160,16 @@ def test_an_extractor_knows_the_fingerprint_of_its_weights(tiny: Checkpoint) -> 
     assert extractor.spec == replace(tiny.extractor_spec, precision="float32")
 
 
-def test_flow_takes_as_many_pairs_at_once_as_memory_allows_and_of_one_size() -> None:
+@pytest.mark.parametrize(
+    ("method", "batches"),
+    [
+        ("dis", [(2, 720, 1280, 3), (2, 48, 64, 3)]),
+        ("raft-small", [(1, 720, 1280, 3), (1, 720, 1280, 3), (2, 48, 64, 3)]),
+    ],
+)
+def test_flow_takes_as_many_pairs_at_once_as_memory_allows_and_of_one_size(
+    method: str, batches: list[tuple[int, ...]]
+) -> None:
     """RAFT's table of a pair of 1280 x 720 takes 1.1 GB; a picture's size may change within a batch."""
     spec = replace(PUBLISHED, width=0.1, streams=("flow",), flow="dis", short_side=32, crop=(32, 40))
     torch.manual_seed(0)
@@ -172,11 +181,11 @@ def test_flow_takes_as_many_pairs_at_once_as_memory_allows_and_of_one_size() -> 
         asked.append(before.shape)
         return compute(before, after)
 
-    extractor._flow = watched
+    extractor._flow, extractor.spec = watched, replace(extractor.spec, flow=method)  # RAFT's batches, by DIS
     rng = np.random.default_rng(0)
     large, small = (list(rng.integers(0, 256, (3, *size, 3), np.uint8)) for size in ((720, 1280), (48, 64)))
     flows = extractor.flows([extractor.look(picture) for picture in (*large, *small)])
-    assert asked == [(1, 720, 1280, 3), (1, 720, 1280, 3), (2, 48, 64, 3)]
+    assert asked == batches
     assert len(flows) == 5
     assert [bool(flow.any()) for flow in flows] == [True, True, False, True, True]  # none across the change
 

@@ -9,8 +9,6 @@ import torch
 
 from actfusion_stream.extractors.flow import open_flow, raft_network
 
-HAS_TVL1 = hasattr(cv2, "optflow")
-
 
 def texture(seed: int, height: int = 120, width: int = 160) -> np.ndarray:
     """A smooth random picture (H, W, 3) uint8."""
@@ -25,12 +23,7 @@ def moved(image: np.ndarray, right: float, down: float) -> np.ndarray:
     return cv2.warpAffine(image, shift, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
 
 
-METHODS = [
-    "dis",
-    pytest.param(
-        "tvl1", marks=pytest.mark.skipif(not HAS_TVL1, reason="opencv-contrib-python is not installed")
-    ),
-]
+METHODS = ["dis", "tvl1"]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -75,9 +68,3 @@ def test_what_is_missing_is_said() -> None:
         open_flow("raft-large")
     with pytest.raises(ValueError, match=r"flow 'farneback': give one of tvl1, dis, raft-large, raft-small"):
         open_flow("farneback")
-
-
-@pytest.mark.skipif(HAS_TVL1, reason="opencv-contrib-python is installed")
-def test_tvl1_without_contrib_says_how_to_get_it() -> None:
-    with pytest.raises(ValueError, match=r"opencv-contrib-python.*pip install 'actfusion-stream\[tvl1\]'"):
-        open_flow("tvl1")
