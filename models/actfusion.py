@@ -6,33 +6,29 @@ conditioning; a decoder denoises action labels under it. Before the encoder, a l
 steps that are not visible (the future, or what training hides): segmentation and anticipation are one call.
 
 Shapes: B videos, C feature channels, K classes, T feature steps, D channels within encoder or decoder, E
-conditioning channels, J taps of a dilated kernel.
+conditioning channels.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, cast, get_args
+from typing import Literal, cast, get_args
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .diffusion import CosineSchedule, ddim_times
+from .dilated import DilatedLayer, Position, Prepared, Values, pointwise, product
 from .precision import full_float32
 
 INPUT = -1  # in `conditioning_layers`: the masked input features
 PREDICTION = -2  # in `conditioning_layers`: the encoder's softmaxed prediction
-MAX_DISTANCE = 100  # the attention's position bias does not tell larger distances apart
 MAX_POSITION = 10_000  # steps beyond share the last absolute position
-_AT_ONCE = 1 << 18  # products, 1 MB: of more than that, a dilated attention goes tap by tap
 
 MaskToken = Literal["learned", "zero"]
 MaskAt = Literal["encoder", "decoder"]
-Position = Literal["none", "bias", "embedding", "absolute"]
-Values = Literal["labels", "both"]
 
 NoiseSource = Callable[[int, tuple[int, int, int]], Tensor]
 
@@ -174,17 +170,16 @@ class ActFusion(nn.Module):
                 f"this model reads (B, {self.config.feature_dim}, T)"
             )
         valid = valid_steps(lengths, features.shape[2], features.device)
-        if visible is None:
-            return cast(tuple[Tensor, Tensor], self.encoder(features, valid))
-        if visible.shape != (features.shape[0], features.shape[2]):
+        if visible is not None and visible.shape != (features.shape[0], features.shape[2]):
             raise ValueError(
                 f"visible has shape {tuple(visible.shape)}; features of shape {tuple(features.shape)} "
                 f"need ({features.shape[0]}, {features.shape[2]})"
             )
-        if self.config.mask_at == "decoder":
+        if visible is not None and self.config.mask_at == "decoder":
             return self._encode_visible(features, visible if valid is None else visible & valid)
-        masked = torch.where(visible[:, None], features, self.mask_token)
-        return cast(tuple[Tensor, Tensor], self.encoder(masked, valid))
+        return cast(
+            tuple[Tensor, Tensor], self.encoder(features, valid, visible=visible, token=self.mask_token)
+        )
 
     def _encode_visible(self, features: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:
         """Encode the visible steps alone, then put them back between mask tokens, as a masked autoencoder."""
@@ -341,36 +336,54 @@ class Encoder(nn.Module):
         self.project_out = nn.Conv1d(dim, config.num_classes, 1)
 
     def forward(
-        self, features: Tensor, valid: Tensor | None = None, position: Tensor | None = None
+        self,
+        features: Tensor,
+        valid: Tensor | None = None,
+        position: Tensor | None = None,
+        visible: Tensor | None = None,
+        token: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """`position` (B, T) int is where each step lies in its video, if not where it lies here."""
-        x = self._project_in(features)  # (B, D, T)
+        """`position` (B, T) int is where each step lies in its video, if not where it lies here.
+
+        Where `visible` (B, T) is False, the features are `token` (1, C, 1).
+        """
+        x = self._project_in(features, visible, token)  # (B, D, T)
         if self.position is not None:
             if position is None:
                 position = torch.arange(x.shape[2], device=x.device)
             x = x + self.position(position.clamp(max=MAX_POSITION - 1)).transpose(-1, -2)
-        outputs = {INPUT: features}
+        outputs = {}
         for i, layer in enumerate(cast(Iterable[DilatedLayer], self.layers)):
             x = outputs[i] = layer(x, layer.prepare(x.shape[2], valid=valid))
-        logits = self.project_out(x)  # (B, K, T)
-        outputs[PREDICTION] = logits.softmax(dim=1)
+        logits = pointwise(self.project_out, x)  # (B, K, T)
+        if INPUT in self.conditioning_layers:
+            outputs[INPUT] = features
+            if visible is not None and token is not None:
+                outputs[INPUT] = torch.where(visible[:, None], features, token)
+        if PREDICTION in self.conditioning_layers:
+            outputs[PREDICTION] = logits.softmax(dim=1)
         return logits, torch.cat([outputs[i] for i in self.conditioning_layers], dim=1)
 
-    def _project_in(self, features: Tensor) -> Tensor:
+    def _project_in(
+        self, features: Tensor, visible: Tensor | None = None, token: Tensor | None = None
+    ) -> Tensor:
         """The first convolution; in training, of features without whole channels and whole time steps.
 
         Features are by far the largest tensor there is, 18 MB of a video against half a megabyte of what
-        becomes of it. So their channels are dropped from the weights, and their steps from the outcome: that
-        is the same, without a copy of them.
+        becomes of it. So their channels are dropped from the weights, their steps from the outcome, and the
+        token is projected by itself: that is the same, without a copy of them.
         """
-        if not self.training:
-            return cast(Tensor, self.project_in(features))
         batch, channels, steps = features.shape
-        kept_channels = self.drop_channels(features.new_ones(batch, channels, 1))
-        kept_steps = self.drop_steps(features.new_ones(batch, steps, 1))
-        weight = self.project_in.weight[:, :, 0] * kept_channels.transpose(1, 2)  # (B, D, C)
-        bias = cast(Tensor, self.project_in.bias)[:, None]
-        return cast(Tensor, weight @ features * kept_steps.transpose(1, 2) + bias)
+        weight, bias = self.project_in.weight[:, :, 0], cast(Tensor, self.project_in.bias)[:, None]
+        if self.training:
+            kept_channels = self.drop_channels(features.new_ones(batch, channels, 1))
+            weight = weight * kept_channels.transpose(1, 2)  # (B, D, C)
+        x = product(weight, features)  # (B, D, T)
+        if visible is not None and token is not None:
+            x = torch.where(visible[:, None], x, weight @ token)
+        if self.training:
+            x = x * self.drop_steps(features.new_ones(batch, steps, 1)).transpose(1, 2)
+        return x + bias
 
 
 class Decoder(nn.Module):
@@ -411,13 +424,13 @@ class Decoder(nn.Module):
         ]
 
     def forward(self, noisy: Tensor, embedding: Tensor, prepared: list[Prepared]) -> Tensor:
-        x = self.project_in(noisy) + embedding[:, :, None]  # (B, D, T)
+        x = pointwise(self.project_in, noisy, embedding[:, :, None])  # (B, D, T)
         if self.position is not None:
             position = torch.arange(x.shape[2], device=x.device).clamp(max=MAX_POSITION - 1)
             x = x + self.position(position).transpose(0, 1)
         for layer, context in zip(self.layers, prepared, strict=True):
             x = layer(x, context)
-        return cast(Tensor, self.project_out(x))  # (B, K, T)
+        return pointwise(self.project_out, x)  # (B, K, T)
 
 
 def _absolute_positions(config: ActFusionConfig, dim: int) -> nn.Embedding | None:
@@ -438,234 +451,3 @@ def sinusoidal_embedding(step: Tensor, width: int) -> Tensor:
     exponent = torch.arange(half, device=step.device) / (half - 1)
     angles = step[:, None] * torch.exp(-math.log(10000) * exponent)  # (N, width / 2)
     return torch.cat([angles.sin(), angles.cos()], dim=1)
-
-
-class Prepared(NamedTuple):
-    """What a layer adds to its input's queries, keys, values and scores; see `DilatedLayer.prepare`."""
-
-    query: Tensor  # (B, D, T) or (D, 1)
-    key: Tensor  # (B, D, T) or (D, 1)
-    value: Tensor  # (B, D, T) or (D, 1)
-    score: Tensor  # (J, T), or (B, J, T) where videos are padded
-    inside: Tensor  # of the same shape, float, 1 where the tap lies within the video
-    valid: Tensor | None  # (B, 1, T) float, 1 within the video; None where nothing is padded
-
-
-class DilatedLayer(nn.Module):
-    """Dilated convolution and dilated attention side by side, then norm, feed-forward, residual.
-
-    Position t convolves and attends to the same J taps t + dilation · (j - J // 2). Queries and keys see the
-    conditioning beside the input, values only where asked to. Source: ASFormer's layer as DiffAct mixed it;
-    ActFusion, Fig. S2.
-
-    Args:
-        dim: channels D.
-        kernel: taps J, odd.
-        dilation: steps from one tap to the next.
-        dropout: rate on the input, and separately on the conditioning.
-        conditioning_dim: channels E, 0 for none.
-        position, values: see `ActFusionConfig`.
-    """
-
-    def __init__(
-        self,
-        dim: int,
-        kernel: int,
-        dilation: int,
-        dropout: float,
-        conditioning_dim: int = 0,
-        position: Position = "bias",
-        values: Values = "labels",
-    ) -> None:
-        super().__init__()
-        self.dim, self.kernel, self.dilation = dim, kernel, dilation
-        self.dropout = nn.Dropout(dropout)
-        self.conv = nn.Conv1d(dim, dim, kernel, padding=kernel // 2 * dilation, dilation=dilation)
-        self.query = nn.Conv1d(dim + conditioning_dim, dim, 1)
-        self.key = nn.Conv1d(dim + conditioning_dim, dim, 1)
-        self.value = nn.Conv1d(dim + (conditioning_dim if values == "both" else 0), dim, 1)
-        # Tap j reads entry min(j · dilation, MAX_DISTANCE); deep layers share one entry among their far taps.
-        if position == "bias":
-            self.position_bias = nn.Parameter(torch.zeros(MAX_DISTANCE + 1))
-        if position == "embedding":
-            self.position_embedding = nn.Parameter(0.02 * torch.randn(MAX_DISTANCE + 1, dim))
-        self.position = position
-        self.norm = nn.InstanceNorm1d(dim)
-        self.feed_forward = nn.Sequential(nn.Conv1d(dim, dim, 1), nn.ReLU(), nn.Conv1d(dim, dim, 1))
-
-    def prepare(
-        self, length: int, conditioning: Tensor | None = None, valid: Tensor | None = None
-    ) -> Prepared:
-        """Everything that does not depend on the layer's input, so that a sampler computes it once.
-
-        A 1x1 convolution of [x, E] is W_x x + (W_E E + b); the bracket is constant over the diffusion steps,
-        and with E several times as wide as x it is most of the work.
-
-        Args:
-            length: T.
-            conditioning: (B, E, T) float, None in the encoder.
-            valid: (B, T) bool, False where a video is padded; None where none is.
-        """
-        if conditioning is not None:
-            conditioning = self.dropout(conditioning)
-        query = self._constant_part(self.query, conditioning)
-        key = self._constant_part(self.key, conditioning)
-        value = self._constant_part(self.value, conditioning)
-
-        within = torch.ones(1, length, device=query.device) if valid is None else valid
-        weight = within.to(query.dtype)[:, None]  # (B, 1, T)
-        inside = _taps(weight, self.kernel, self.dilation)[:, 0]  # (B, J, T)
-        if valid is None:
-            inside = inside[0]  # (J, T)
-        score = torch.log(inside + 1e-6)
-        if self.position == "bias":
-            score = score + self.position_bias[self._distance()][:, None] / math.sqrt(self.dim)
-        return Prepared(query, key, value, score, inside, None if valid is None else weight)
-
-    def _distance(self) -> Tensor:
-        """(J,) int: how far each tap is from the first one, as the position tables count it."""
-        tap = torch.arange(self.kernel, device=self.conv.weight.device)
-        return (tap * self.dilation).clamp(max=MAX_DISTANCE)
-
-    def _constant_part(self, projection: nn.Conv1d, conditioning: Tensor | None) -> Tensor:
-        bias = cast(Tensor, projection.bias)[:, None]  # (D, 1)
-        if conditioning is None or projection.in_channels == self.dim:
-            return bias
-        return F.conv1d(conditioning, projection.weight[:, self.dim :]) + bias  # (B, D, T)
-
-    def forward(self, x: Tensor, prepared: Prepared) -> Tensor:
-        dropped = self.dropout(x)  # (B, D, T)
-        if prepared.valid is not None:
-            dropped = dropped * prepared.valid  # beyond its end, a video is as empty as beyond T
-        mixed = self._convolve(dropped) + self.attention(dropped, prepared)
-        return x + cast(Tensor, self.feed_forward(self._normalise(mixed, prepared.valid)))
-
-    def _convolve(self, x: Tensor) -> Tensor:
-        """The dilated convolution; where several samples of a video are drawn on the CPU, tap by tap.
-
-        Torch pads, and computes what lies outside, too: at (8, 32, 300) with 5 taps, 0.32 against 0.20 ms.
-        """
-        if len(x) == 1 or x.device.type != "cpu" or torch.is_grad_enabled():
-            return cast(Tensor, self.conv(x))
-        taps = self.conv.weight.permute(2, 0, 1)[:, None].expand(-1, len(x), -1, -1)  # (J, B, D, D)
-        out = torch.baddbmm(cast(Tensor, self.conv.bias)[:, None], taps[self.kernel // 2], x)  # (B, D, T)
-        for j, here, there in _shifts(x.shape[2], self.kernel, self.dilation):
-            if j != self.kernel // 2:
-                out[:, :, here].baddbmm_(taps[j], x[:, :, there])
-        return out
-
-    def _normalise(self, x: Tensor, valid: Tensor | None) -> Tensor:
-        """Instance norm over the steps of each video."""
-        if valid is None:
-            # One step alone is its own mean: normalised it is 0. Torch refuses to say so.
-            return cast(Tensor, self.norm(x)) if x.shape[2] > 1 else torch.zeros_like(x)
-        count = valid.sum(dim=2, keepdim=True).clamp(min=1)  # (B, 1, 1)
-        centred = x - (x * valid).sum(dim=2, keepdim=True) / count
-        variance = (centred.square() * valid).sum(dim=2, keepdim=True) / count
-        return centred * (variance + self.norm.eps).rsqrt()
-
-    def attention(self, x: Tensor, prepared: Prepared) -> Tensor:
-        query = F.conv1d(x, self.query.weight[:, : self.dim]) + prepared.query  # (B, D, T)
-        key = F.conv1d(x, self.key.weight[:, : self.dim]) + prepared.key
-        if prepared.valid is not None:
-            key = key * prepared.valid
-        scores = TapDot.apply(query, key, self.kernel, self.dilation)  # (B, J, T)
-        if self.position == "embedding":
-            scores = scores + torch.einsum("bdt,jd->bjt", query, self.position_embedding[self._distance()])
-        weights = (scores / math.sqrt(self.dim) + prepared.score).softmax(dim=1) * prepared.inside
-        value = F.conv1d(x, self.value.weight[:, : self.dim]) + prepared.value
-        return cast(Tensor, TapMix.apply(weights, value, self.dilation))  # (B, D, T)
-
-
-# The two halves of dilated attention, between position t and its taps t + offset[j]. Plain autograd would
-# keep a shifted copy of keys and values per tap for the backward pass; but the gradients are the same two
-# operations again, and a scatter:
-#   dot(q, k)[j, t] = q[t] · k[t + offset[j]]        mix(w, v)[t] = sum_j w[j, t] v[t + offset[j]]
-#   scatter(w, x)[t + offset[j]] += w[j, t] x[t]
-# Forward and backward on one core, against autograd through stacked shifted copies: 0.8 against 2.1 ms at
-# (8, 64, 200) with 5 taps, 3.9 against 11.7 ms at (1, 256, 1500).
-
-
-class TapDot(torch.autograd.Function):
-    """Dot product of each query with the keys at its taps: (B, D, T), (B, D, T) -> (B, J, T)."""
-
-    @staticmethod
-    def forward(ctx: Any, query: Tensor, key: Tensor, kernel: int, dilation: int) -> Tensor:
-        ctx.save_for_backward(query, key)
-        ctx.dilation = dilation
-        return _dot(query, key, kernel, dilation)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        query, key = ctx.saved_tensors
-        return _mix(grad, key, ctx.dilation), _scatter(grad, query, ctx.dilation), None, None
-
-
-class TapMix(torch.autograd.Function):
-    """Sum of the values at each position's taps, weighted: (B, J, T), (B, D, T) -> (B, D, T)."""
-
-    @staticmethod
-    def forward(ctx: Any, weights: Tensor, value: Tensor, dilation: int) -> Tensor:
-        ctx.save_for_backward(weights, value)
-        ctx.dilation = dilation
-        return _mix(weights, value, dilation)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
-        weights, value = ctx.saved_tensors
-        return _dot(grad, value, weights.shape[1], ctx.dilation), _scatter(weights, grad, ctx.dilation), None
-
-
-def _dot(x: Tensor, y: Tensor, kernel: int, dilation: int) -> Tensor:
-    if _at_once(x, kernel):
-        return (x[:, :, None] * _taps(y, kernel, dilation)).sum(dim=1)
-    out = x.new_zeros(len(x), kernel, x.shape[2], dtype=torch.result_type(x, y))
-    for j, here, there in _shifts(x.shape[2], kernel, dilation):
-        out[:, j, here] = (x[:, :, here] * y[:, :, there]).sum(dim=1)
-    return out
-
-
-def _mix(weights: Tensor, x: Tensor, dilation: int) -> Tensor:
-    kernel = weights.shape[1]
-    if _at_once(x, kernel):
-        return (weights[:, None] * _taps(x, kernel, dilation)).sum(dim=2)
-    out = weights[:, kernel // 2, None] * x  # the centre tap, which is always inside
-    for j, here, there in _shifts(x.shape[2], kernel, dilation):
-        if j != kernel // 2:
-            out[:, :, here].addcmul_(weights[:, j, None, here], x[:, :, there])
-    return out
-
-
-def _at_once(x: Tensor, kernel: int) -> bool:
-    """Whether the products with all taps fit the cache of a core; a GPU would rather start few operations."""
-    return x.device.type != "cpu" or x.numel() * kernel <= _AT_ONCE
-
-
-def _taps(x: Tensor, kernel: int, dilation: int) -> Tensor:
-    """View (B, D, T) as (B, D, J, T): position t and tap j see x[t + dilation · (j - J // 2)], 0 outside."""
-    batch, dim, length = x.shape
-    reach = kernel // 2 * dilation
-    padded = F.pad(x, (reach, reach)).contiguous()
-    width = length + 2 * reach
-    return padded.as_strided((batch, dim, kernel, length), (dim * width, width, dilation, 1))
-
-
-def _scatter(weights: Tensor, x: Tensor, dilation: int) -> Tensor:
-    kernel = weights.shape[1]
-    out = weights[:, kernel // 2, None] * x  # the centre tap, which is always inside
-    for j, here, there in _shifts(x.shape[2], kernel, dilation):
-        if j != kernel // 2:
-            out[:, :, there].addcmul_(weights[:, j, None, here], x[:, :, here])
-    return out
-
-
-def _shifts(length: int, kernel: int, dilation: int) -> Iterator[tuple[int, slice, slice]]:
-    """Each tap j that lies inside for some position, those positions t, and what they see, t + offset[j]."""
-    for j in range(kernel):
-        offset = (j - kernel // 2) * dilation
-        if abs(offset) < length:
-            yield (
-                j,
-                slice(max(0, -offset), length - max(0, offset)),
-                slice(max(0, offset), length + min(0, offset)),
-            )

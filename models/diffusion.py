@@ -73,14 +73,16 @@ class CosineSchedule:
         alpha = float(self.alphas_cumprod[step])
         next_alpha = float(self.alphas_cumprod[next_step])
         sigma = eta * math.sqrt((1 - alpha / next_alpha) * (1 - next_alpha) / (1 - alpha))
-        estimated_noise = (noisy - math.sqrt(alpha) * clean) / math.sqrt(1 - alpha)
-        direction = math.sqrt(max(1 - next_alpha - sigma**2, 0.0))
-        sample = math.sqrt(next_alpha) * clean + direction * estimated_noise
+        # sqrt(next_alpha) · clean + direction · estimated noise, which is (noisy - sqrt(alpha) · clean) over
+        # sqrt(1 - alpha): the sum of the two, each times a number.
+        of_noisy = math.sqrt(max(1 - next_alpha - sigma**2, 0.0) / (1 - alpha))
+        of_clean = math.sqrt(next_alpha) - of_noisy * math.sqrt(alpha)
+        sample = torch.add(of_noisy * noisy, clean, alpha=of_clean)
         if sigma == 0:
             return sample
         if noise is None:
             raise ValueError(f"DDIM with eta {eta} adds noise on the way to step {next_step}; noise is None")
-        return sample + sigma * noise
+        return sample.add_(noise, alpha=sigma)
 
 
 def ddim_times(steps: int, sampling_steps: int) -> list[tuple[int, int]]:

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from .actfusion import MAX_DISTANCE, ActFusion, ActFusionConfig
+from .actfusion import ActFusion, ActFusionConfig
+from .dilated import MAX_DISTANCE
 
 _TABLE_SHAPE = (20000, 1)
 _TABLE_CENTRE = 10000

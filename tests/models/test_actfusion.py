@@ -14,12 +14,10 @@ from actfusion_stream.models.actfusion import (
     PREDICTION,
     ActFusion,
     ActFusionConfig,
-    DilatedLayer,
-    TapDot,
-    TapMix,
     sinusoidal_embedding,
 )
 from actfusion_stream.models.diffusion import ddim_times
+from actfusion_stream.models.dilated import DilatedLayer, tap_dot, tap_sum
 
 Reference = dict[str, Any]
 
@@ -99,7 +97,8 @@ def test_attention_reads_as_the_text(kernel: int, dilation: int, length: int, co
     torch.nn.init.normal_(layer.position_bias)
     x = torch.randn(2, 6, length)
     conditioning = torch.randn(2, conditioning_dim, length) if conditioning_dim else None
-    ours = layer.attention(x, layer.prepare(length, conditioning))
+    layer.conv.weight.zero_(), layer.conv.bias.zero_()  # so that attention is all there is
+    ours = layer.mix(x, layer.prepare(length, conditioning))
     for i in range(2):
         plain = attention_by_position(layer, x[i], None if conditioning is None else conditioning[i])
         assert torch.allclose(ours[i], plain, atol=1e-5)
@@ -112,8 +111,12 @@ def test_attention_gradients(kernel: int, dilation: int, length: int) -> None:
     torch.manual_seed(0)
     query, key, value = (torch.randn(2, 3, length, dtype=torch.float64, requires_grad=True) for _ in range(3))
     weights = torch.randn(2, kernel, length, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda q, k: TapDot.apply(q, k, kernel, dilation), (query, key))
-    assert torch.autograd.gradcheck(lambda w, v: TapMix.apply(w, v, dilation), (weights, value))
+    taps = torch.randn(kernel, 3, 3, dtype=torch.float64, requires_grad=True)
+    bias = torch.randn(3, 1, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda q, k: tap_dot(q, k, kernel, dilation), (query, key))
+    assert torch.autograd.gradcheck(
+        lambda *given: tap_sum(*given, dilation), (query, taps, bias, weights, value)
+    )
 
 
 @torch.no_grad()
@@ -122,8 +125,8 @@ def test_layer_is_residual_around_normalised_convolution_and_attention() -> None
     layer = DilatedLayer(6, kernel=5, dilation=2, dropout=0.5).eval()
     x = torch.randn(1, 6, 30)
     prepared = layer.prepare(30)
-    mixed = F.conv1d(x, layer.conv.weight, layer.conv.bias, padding=4, dilation=2) + layer.attention(
-        x, prepared
+    mixed = F.conv1d(x, layer.conv.weight, layer.conv.bias, padding=4, dilation=2) + torch.stack(
+        [attention_by_position(layer, x[0], None)]
     )
     normed = (mixed - mixed.mean(2, keepdim=True)) / (mixed.var(2, correction=0, keepdim=True) + 1e-5).sqrt()
     assert torch.allclose(layer(x, prepared), x + layer.feed_forward(normed), atol=1e-5)

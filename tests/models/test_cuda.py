@@ -15,9 +15,8 @@ from actfusion_stream.models.actfusion import (
     ActFusionConfig,
     MaskAt,
     Position,
-    TapDot,
-    TapMix,
 )
+from actfusion_stream.models.dilated import _TapDot, _TapSum
 from actfusion_stream.models.losses import LossConfig, training_losses
 
 LENGTHS = torch.tensor([40, 17])
@@ -86,13 +85,16 @@ def test_the_way_back_of_attention(monkeypatch: pytest.MonkeyPatch) -> None:
     with fake_gpu(monkeypatch):
         one, other = (torch.randn(2, 8, 40, device=GPU, dtype=torch.bfloat16) for _ in range(2))
         weights = torch.rand(2, 5, 40, device=GPU)  # a softmax gives float32 under autocast
+        taps = torch.randn(5, 8, 8, device=GPU)
         for kind, saved, shape in (
-            (TapDot, (one, other), (2, 5, 40)),
-            (TapMix, (weights, other), (2, 8, 40)),
+            (_TapDot, (one, other), (2, 5, 40)),
+            (_TapSum, (one, taps, weights, other), (2, 8, 40)),
         ):
             context = SimpleNamespace(saved_tensors=saved, dilation=4)
             found = kind.backward(context, torch.randn(shape, device=GPU))
-            assert [gradient.shape for gradient in found[:2]] == [tensor.shape for tensor in saved]
+            found = [gradient for gradient in found if gradient is not None]
+            gradients = found[:2] + found[3:]  # that of the bias has nothing saved beside it
+            assert [gradient.shape for gradient in gradients] == [tensor.shape for tensor in saved]
 
 
 def test_gradients_in_mixed_precision_are_those_of_float32_but_for_its_digits(small_model: ActFusion) -> None:

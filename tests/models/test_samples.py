@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from fake_gpu import GPU, fake_gpu
 
-from actfusion_stream.models.actfusion import ActFusion, DilatedLayer, _at_once, _dot, _mix, _taps
+from actfusion_stream.models.actfusion import ActFusion
+from actfusion_stream.models.dilated import _at_once, _dot, _mix, _taps, tap_sum
 
 KINDS: list[dict[str, Any]] = [
     {},
@@ -58,9 +59,9 @@ def test_the_video_is_encoded_once(small_model: ActFusion, monkeypatch: pytest.M
     def count(module: torch.nn.Module, name: str, batch: str) -> None:
         original = getattr(module, name)
 
-        def counting(x: torch.Tensor, *others: Any) -> Any:
+        def counting(x: torch.Tensor, *others: Any, **named: Any) -> Any:
             batches[batch].append(len(x))
-            return original(x, *others)
+            return original(x, *others, **named)
 
         monkeypatch.setattr(module, name, counting)
 
@@ -106,9 +107,12 @@ def test_attention_tap_by_tap(dilation: int) -> None:
 )
 @torch.no_grad()
 def test_convolution_tap_by_tap(kernel: int, dilation: int, length: int) -> None:
-    layer = DilatedLayer(6, kernel, dilation, dropout=0.0)
-    x = torch.randn(3, 6, length)
-    expected = F.conv1d(
-        x, layer.conv.weight, layer.conv.bias, padding=kernel // 2 * dilation, dilation=dilation
-    )
-    assert torch.allclose(layer._convolve(x), expected, atol=1e-5)
+    x, weight, bias = torch.randn(1, 6, length), torch.randn(6, 6, kernel), torch.randn(6)
+    many = x.repeat(1 + (1 << 17) // x.numel() // kernel, 1, 1)
+    assert _at_once(x, kernel)
+    assert not _at_once(many, kernel)
+    expected = F.conv1d(x, weight, bias, padding=kernel // 2 * dilation, dilation=dilation)
+    for batch in (x, many):
+        nothing = torch.zeros(len(batch), kernel, length)
+        found = tap_sum(batch, weight.permute(2, 0, 1), bias[:, None], nothing, batch, dilation)
+        assert torch.allclose(found, expected, atol=1e-5)
