@@ -22,12 +22,14 @@ from actfusion_stream.arguments import OneLineParser, whole_number
 from .benchmarks import page
 from .benchmarks.extractors import extractor_rows
 from .benchmarks.flow import flow_rows
+from .benchmarks.model import model_rows
 from .benchmarks.rows import Row, Setting
 from .benchmarks.training import training_rows
 
 AREAS: Mapping[str, Callable[[Setting], Iterator[Row]]] = {
     "extractors": extractor_rows,
     "flow": flow_rows,
+    "model": model_rows,
     "training": training_rows,
 }
 
