@@ -74,7 +74,8 @@ def run(stream: Stream, sinks: Iterable[Sink] = (), view: View | None = None) ->
     if failure is not None:
         raise failure
     outlets.check_anybody_reads()
-    warnings = (stream.warning, stream.remark, *outlets.warnings)
+    note = f"{stream.info.name}: {summary.note}" if summary.note else None
+    warnings = (stream.warning, stream.remark, note, *outlets.warnings)
     return Outcome(segments, summary, tuple(outlets.failures), tuple(filter(None, warnings)))
 
 

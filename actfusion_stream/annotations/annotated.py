@@ -25,6 +25,7 @@ class Annotated:
         seconds: how long it is; None if nobody knows: then it ends with its last segment.
         rate: frames a second; None if nobody knows.
         times: (T,) seconds of each frame, where a format goes by frames; None for even ones at `rate`.
+        remark: what whoever uses it should know, a line; "" if nothing.
         anticipated: what was expected of each moment some time before, in order; () where nothing was.
     """
 
@@ -35,6 +36,7 @@ class Annotated:
     rate: float | None = None
     times: NDArray[np.float64] | None = None
     anticipated: tuple[Segment, ...] = ()
+    remark: str = ""
 
     @property
     def end(self) -> float:

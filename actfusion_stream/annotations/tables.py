@@ -74,7 +74,7 @@ def read_table(path: Path, name: str) -> Annotations:
 
 
 def csv_text(videos: list[Annotated]) -> str:
-    """One table for all videos."""
+    """One table for all videos, below lines of what is to be known of them, which begin with "# "."""
     return _text(videos, ",")
 
 
@@ -86,6 +86,7 @@ def tsv_text(videos: list[Annotated]) -> str:
 def _text(videos: list[Annotated], delimiter: str) -> str:
     text = io.StringIO(newline="")
     table = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+    text.writelines(f"{_REMARK}{video.name}: {video.remark}\n" for video in videos if video.remark)
     table.writerow(COLUMNS)
     for video in videos:
         name = as_cell(video.name)

@@ -20,6 +20,9 @@ WORK_DROPS = TICKS_SKIPPED, FEATURES_REPEATED = "ticks skipped", "features repea
 _LATENCY_WINDOW = 512  # ticks that the percentiles look back on: enough for a p95, and memory stays flat
 
 
+UNFAMILIAR = "unfamiliar: unlike anything this model was trained on"
+
+
 @dataclass
 class Stats:
     """What has gone through the stream so far.
@@ -82,6 +85,13 @@ class Stats:
             for stage in STAGES
             if self._latencies[stage]
         }
+
+    @property
+    def note(self) -> str | None:
+        """What whoever uses the results should know: most of what was seen is unlike training; else None."""
+        if self.unfamiliar <= self.ticks / 2:
+            return None
+        return f"{UNFAMILIAR}, {100 * self.unfamiliar / self.ticks:.0f} % of the time"
 
     @property
     def seen(self) -> float:

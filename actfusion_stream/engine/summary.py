@@ -17,6 +17,7 @@ class Summary:
         source, checkpoint: how they are called.
         interrupted: the source was not read to its end: it failed, or somebody stopped the stream.
         warning: what was wrong with the source, None if nothing was.
+        note: what whoever uses the results should know, see `Stats.note`.
         frames, features, ticks, unfamiliar, dropped, drops, gaps, seen_until: see `Stats`; of `drops` what is
             not 0.
         lookahead: seconds by which the past trails the newest frame.
@@ -30,6 +31,7 @@ class Summary:
     checkpoint: str
     interrupted: bool
     warning: str | None
+    note: str | None
     frames: int
     features: int
     ticks: int
@@ -59,6 +61,7 @@ class Summary:
             checkpoint=stream.engine.checkpoint,
             interrupted=stream.stopped or failure is not None,
             warning=failure or stream.warning,
+            note=stats.note,
             frames=stats.frames,
             features=stats.features,
             ticks=stats.ticks,

@@ -79,6 +79,7 @@ class SegmentFile(Sink):
             rate=self._info.rate or measured,
             times=np.array(self._times) if self._format.each_frame else None,
             anticipated=_plain(within(self._foresight.segments, 0.0, seconds)),
+            remark=summary.note or "",
         )
         with saying_where(self.path):
             write_file(self.path, [video])

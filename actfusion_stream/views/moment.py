@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from actfusion_stream.engine.stats import UNFAMILIAR as UNFAMILIAR
 from actfusion_stream.engine.timeline import Candidate, Segment, Tick
 from actfusion_stream.views.wording import countdown, until
-
-UNFAMILIAR = "unfamiliar: unlike anything this model was trained on"
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from rich.text import Text
 
 from actfusion_stream.engine.stats import PERCENTILES
 from actfusion_stream.views.lines import BOLD, DIM, colored, fit
-from actfusion_stream.views.moment import UNFAMILIAR
 from actfusion_stream.views.palette import GREY, IDLE_LABELS, class_colors
 from actfusion_stream.views.wording import clock, percent, printable, spoken
 
@@ -77,9 +76,6 @@ def print_summary(
         f"{len(segments)} segments, {stats.dropped} frames dropped",
         highlight=False,
     )
-    if stats.unfamiliar > stats.ticks / 2:
-        share = percent(stats.unfamiliar / stats.ticks)
-        console.print(f"{UNFAMILIAR}, {share} of the time", highlight=False, soft_wrap=True)
     lost = [f"{cause} {count}" for cause, count in stats.drops.items() if count]
     if stats.gaps:
         lost.append(f"gaps {stats.gaps}")

@@ -19,9 +19,10 @@ from rich.style import Style
 from rich.text import Text
 
 from actfusion_stream.views.bigtext import HEIGHT, big_text
-from actfusion_stream.views.lines import BOLD, DIM, colored, filled_bar, fit, pack, rgb, spread
+from actfusion_stream.views.lines import BOLD, DIM, colored, filled_bar, fit, spread
 from actfusion_stream.views.moment import UNFAMILIAR, Moment, moment_of, starts_in
-from actfusion_stream.views.palette import GREY, INK, PAPER, Color, class_colors, mix, subdued
+from actfusion_stream.views.palette import GREY, INK, PAPER, mix, subdued
+from actfusion_stream.views.strip import TRACK, Strip
 from actfusion_stream.views.wording import (
     clock,
     countdown,
@@ -29,7 +30,6 @@ from actfusion_stream.views.wording import (
     picture,
     printable,
     spoken,
-    timeline_window,
 )
 
 if TYPE_CHECKING:
@@ -39,12 +39,11 @@ if TYPE_CHECKING:
 
 _REFRESH_SECONDS = 1 / 8  # faster than this nobody reads, and a refresh costs a few milliseconds
 _MAX_WIDTH = 140  # beyond, the eye has to travel too far
-_HATCH = "\N{BOX DRAWINGS LIGHT DIAGONAL UPPER RIGHT TO LOWER LEFT}"
-_LEGEND_ROWS = 2
+_TWO_COLUMNS = 112  # from here on there is room for what was done beside what comes
+_COLUMN_GAP = 4
 _TABLE_ROWS = 7  # with its heading; a fixed height, so that what stands below does not jump as it fills
 _HARDLY = 0.005  # likelier than what is said as 0 %
 _BAR_ROWS = 4  # with their heading; as fixed
-_TRACK = mix(INK, PAPER, 0.1)
 _WARNING = Style(color="yellow")
 
 
@@ -71,10 +70,10 @@ class TerminalView:
         standing: bool = True,
     ) -> None:
         self._info, self._stats = info, stats
-        self._colors = class_colors(class_names)
         self._longest = max((len(spoken(name)) for name in class_names), default=0)
-        self._window = timeline_window(info.duration)
         self._console = console or Console(highlight=False)
+        in_color = self._console.color_system is not None and not self._console.no_color
+        self._strip = Strip(class_names, info.duration, in_color)
         self._live = Live(
             console=self._console, auto_refresh=False, vertical_overflow="crop", transient=not standing
         )
@@ -122,12 +121,12 @@ class TerminalView:
         """
         width = min(width, _MAX_WIDTH) - 2  # a column of air on both sides
         top = [*self._source_lines(width), Text(), *self._now_lines(width), Text()]
-        strip = [*self._timeline_lines(width), *self._legend(width), Text()]
-        room = height - len(top) - len(strip) - 2
-        bars = self._bars(width, room)
-        table = self._table(width, room - len(bars))
-        roomy = bars and len(bars) + len(table) < room
-        ahead = [*bars, *([Text()] if roomy else []), *table]
+        strip = [
+            *self._strip.rows(self._moment, self._time, width),
+            *self._strip.legend(self._moment, self._time, width),
+            Text(),
+        ]
+        ahead = self._ahead(width, height - len(top) - len(strip) - 2)
         lines = [*top, *strip, *ahead, *([Text()] if ahead else []), self._status_line(width)]
         excess = len(lines) - height
         for i in range(len(lines) - 1, -1, -1):  # still too low a terminal: empty lines go
@@ -135,6 +134,20 @@ class TerminalView:
                 del lines[i]
                 excess -= 1
         return [fit(Text(" ") + line, width + 1) for line in lines[:height]]
+
+    def _ahead(self, width: int, rows: int) -> list[Text]:
+        """What comes, in at most `rows` lines; on a wide terminal what was done stands beside it."""
+        left = width if width < _TWO_COLUMNS else (width - _COLUMN_GAP) * 5 // 9
+        bars = self._bars(left, rows)
+        table = self._table(left, rows - len(bars))
+        roomy = bars and len(bars) + len(table) < rows
+        lines = [*bars, *([Text()] if roomy else []), *table]
+        if left == width or not lines:
+            return lines
+        history = self._history(width - left - _COLUMN_GAP, len(lines))
+        for line in lines:
+            line.pad_right(left + _COLUMN_GAP - line.cell_len)
+        return [line + done for line, done in zip(lines, history, strict=True)]
 
     def _draw(self) -> None:
         width, height = self._console.size
@@ -157,7 +170,8 @@ class TerminalView:
         if self._info.live or not self._info.duration:
             live = Text("● live  ", Style(color="red", bold=True)) if self._info.live else Text()
             return [spread(name, live + Text(f"{clock(self._time)} so far"), width)]
-        done = min(self._time / self._info.duration, 1.0)
+        begins = self._info.begins
+        done = min((self._time - begins) / max(self._info.duration - begins, 1e-6), 1.0)
         speed = self._stats.speed
         left = f"{clock((self._info.duration - self._time) / speed)} left" if speed > 0 else ""
         clocks = Text.assemble(
@@ -165,7 +179,7 @@ class TerminalView:
         )
         filled = round(done * width)
         bar = Text.assemble(
-            ("━" * filled, colored(PAPER)), ("━" * (width - filled), colored(mix(INK, PAPER, 0.2)))
+            ("━" * filled, colored(PAPER)), ("─" * (width - filled), colored(mix(INK, PAPER, 0.2)))
         )
         return [spread(name, clocks, width), bar]
 
@@ -174,9 +188,9 @@ class TerminalView:
             label, style, caption = "warming up", colored(GREY) + BOLD, Text("NOW", BOLD)
         else:
             now, tick = self._moment.now, self._moment.tick
-            label, style = spoken(now.label), colored(self._color(now.label)) + BOLD
+            label, style = spoken(now.label), colored(self._strip.color(now.label)) + BOLD
             if tick.unfamiliar:
-                style = colored(subdued(self._color(now.label)))
+                style = colored(subdued(self._strip.color(now.label)))
                 caption = Text.assemble(("NOW", BOLD), "  ", (UNFAMILIAR, _WARNING))
             else:
                 foreseen = tick.seen_until - tick.observed_until  # the look-ahead of the features
@@ -185,65 +199,6 @@ class TerminalView:
                 caption = Text.assemble(("NOW", BOLD), f"  {percent(now.confidence)}  ", (since, DIM))
         big = big_text(label, width) or ["", label, ""][:HEIGHT]
         return [fit(caption, width), *(fit(Text(row, style), width) for row in big)]
-
-    def _timeline_lines(self, width: int) -> list[Text]:
-        """Two rows of timeline, the past solid and the future hatched, and the scale under them."""
-        scale = width / (self._window.past + self._window.future)  # columns per second
-        now = round(width * self._window.past / (self._window.past + self._window.future))
-        past, future = self._in_sight()
-        row = Text()
-        for column in range(width):
-            if column == now:
-                row.append("┃", colored(PAPER) + BOLD)
-                continue
-            # Each column shows two halves, so that short actions survive.
-            left, right = (
-                self._at(self._time + (column + half - now) / scale, past, future) for half in (0.25, 0.75)
-            )
-            row.append(*_cell(left, right))
-        before, after = f"-{self._window.past:.0f} s", f"+{self._window.future:.0f} s"
-        scale_row = (
-            before + " " * (now - len(before) - 1) + "now" + " " * (width - now - 2 - len(after)) + after
-        )
-        return [row, row.copy(), fit(Text(scale_row, DIM), width)]
-
-    def _in_sight(self) -> tuple[Sequence[Segment], Sequence[Segment]]:
-        """Past and future segments that the timeline's window shows."""
-        if self._moment is None:
-            return (), ()
-        past, future = self._moment.tick.past, self._moment.tick.future
-        return self._window.in_sight(past, self._time), self._window.in_sight(future, self._time)
-
-    def _at(
-        self, time: float, past: Sequence[Segment], future: Sequence[Segment]
-    ) -> tuple[Color, bool] | None:
-        """Colour at a time, and whether it is anticipated; None where nothing is known."""
-        if self._moment and any(gap.start <= time < gap.end for gap in self._moment.tick.gaps):
-            return None  # a hole in the timeline: nothing was seen there
-        for segments, anticipated in ((past, False), (future, True)):
-            for segment in segments:
-                if segment.start <= time < segment.end:
-                    return self._color(segment.label), anticipated
-        return None
-
-    def _legend(self, width: int) -> list[Text]:
-        """The classes in sight in the order of time, on rows that are always there, empty or not.
-
-        Where not all fit, the latest of the past are kept: the table names what comes next anyway.
-        """
-        rows = [Text() for _ in range(_LEGEND_ROWS)]
-        past, future = ([segment.label for segment in part] for part in self._in_sight())
-        shown = list(dict.fromkeys((*past, *future)))
-        by_importance = list(dict.fromkeys((*reversed(past), *future)))
-        for kept in range(len(by_importance), 0, -1):
-            entries = [label for label in shown if label in by_importance[:kept]]
-            packed = pack([self._legend_entry(label) for label in entries], width)
-            if len(packed) <= _LEGEND_ROWS:
-                return packed + rows[len(packed) :]
-        return rows
-
-    def _legend_entry(self, label: str) -> Text:
-        return Text.assemble(("■ ", colored(self._color(label))), spoken(label))
 
     def _bars(self, width: int, rows: int) -> list[Text]:
         """What may be next, the likeliest first, in at most `rows` lines; none where nobody asked.
@@ -266,11 +221,11 @@ class TerminalView:
         heading = f"{'NEXT':<{name_width}}{'likely':<{length + 6}}{'starts':>13}"
         lines = [fit(Text(heading, DIM), width)]
         for i, (share, label, when) in enumerate(entries[: rows - 1]):
-            color = subdued(self._color(label)) if unfamiliar else self._color(label)
-            name = fit(Text.assemble((2 * _HATCH + " ", colored(color)), spoken(label)), name_width - 1)
+            color = subdued(self._strip.color(label)) if unfamiliar else self._strip.color(label)
+            name = fit(Text.assemble(self._strip.swatch(label, color), spoken(label)), name_width - 1)
             name.pad_right(name_width - name.cell_len)
             told = Text(f"{percent(share):>6}{when:>13}")
-            lines.append(fit(Text.assemble(name, filled_bar(share, length, color, _TRACK), told), width))
+            lines.append(fit(Text.assemble(name, filled_bar(share, length, color, TRACK), told), width))
             lines[-1].stylize(DIM if unfamiliar else BOLD if i == 0 else Style())
         if not entries:
             lines.append(fit(Text("no change in sight", DIM), width))
@@ -281,7 +236,7 @@ class TerminalView:
         if rows < 2:
             return []
         rows = min(rows, _TABLE_ROWS)
-        columns = (max(min(self._longest + 6, width - 27), 10), 9, 9, 9)
+        columns = (max(min(self._longest + 6, width - 28), 10), 12, 8, 8)
 
         def line(cells: Sequence[str], style: Style, swatch: Text) -> Text:
             name = fit(Text.assemble(swatch, (cells[0], style)), columns[0])
@@ -292,21 +247,36 @@ class TerminalView:
         moment = self._moment
         several = moment is not None and moment.tick.futures is not None
         unfamiliar = moment is not None and moment.tick.unfamiliar
-        coming = moment.coming if moment else ()
+        coming = [segment for segment in moment.coming if round(segment.duration)] if moment else []
         lines = [line(("LIKELIEST COURSE" if several else "NEXT", "starts", "lasts", "sure"), DIM, Text())]
         for i, segment in enumerate(coming[: rows - 1]):
-            lasts = f"{segment.duration:.0f} s" if segment.duration < 60 else clock(segment.duration)
             cells = (
                 spoken(segment.label),
                 countdown(segment.start - self._time),
-                lasts,
+                _lasting(segment),
                 percent(segment.confidence),
             )
-            swatch = Text(2 * _HATCH + " ", colored(self._color(segment.label)))
             style = DIM if unfamiliar else Style() if i or several else BOLD
-            lines.append(line(cells, style, swatch))
+            lines.append(line(cells, style, self._strip.swatch(segment.label)))
         if not coming:
             lines.append(fit(Text("no change in sight" if moment else "", DIM), width))
+        return lines + [Text()] * (rows - len(lines))
+
+    def _history(self, width: int, rows: int) -> list[Text]:
+        """What was done before the current action, the newest first, in so many lines."""
+        past = self._moment.tick.past[:-1] if self._moment else ()
+        name_width = max(min(self._longest + 4, width - 24), 10)
+        lines = [fit(Text(f"{'DONE':<{name_width}}{'began':>8}{'lasted':>8}{'sure':>8}", DIM), width)]
+        for segment in reversed(past):
+            if len(lines) == rows:
+                break
+            if not round(segment.duration):
+                continue
+            name = Text.assemble(self._strip.swatch(segment.label, done=True), spoken(segment.label))
+            name = fit(name, name_width - 1)
+            name.pad_right(name_width - name.cell_len)
+            told = f"{clock(segment.start):>8}{_lasting(segment):>8}{percent(segment.confidence):>8}"
+            lines.append(fit(name + Text(told), width))
         return lines + [Text()] * (rows - len(lines))
 
     def _status_line(self, width: int) -> Text:
@@ -329,16 +299,6 @@ class TerminalView:
                 break
         return fit(Text(text, DIM), width)
 
-    def _color(self, label: str) -> Color:
-        return self._colors.get(label, GREY)
 
-
-def _cell(left: tuple[Color, bool] | None, right: tuple[Color, bool] | None) -> tuple[str, Style]:
-    """One column of the timeline from what holds in its two halves."""
-    if (left and left[1]) or (right and right[1]):  # any half anticipated: the whole column is hatched
-        color = (right or left or (GREY, True))[0]
-        return _HATCH, Style(color=rgb(color), bgcolor=rgb(mix(color, INK, 0.72)))
-    colors = [half[0] if half else _TRACK for half in (left, right)]
-    # Background in the block's own colour: no seams between the rows, whatever the font.
-    block = "▌" if left != right else "█" if left else " "
-    return block, Style(color=rgb(colors[0]), bgcolor=rgb(colors[1]))
+def _lasting(segment: Segment) -> str:
+    return f"{segment.duration:.0f} s" if segment.duration < 60 else clock(segment.duration)

@@ -54,7 +54,8 @@ def open_view(
     """Choose how to show a stream.
 
     Args:
-        display: "terminal", "none", or "auto": the terminal view on a terminal, plain lines otherwise.
+        display: "terminal", "none", or "auto": the terminal view on a terminal, plain lines otherwise,
+            and always where TERM is dumb.
         info: the source.
         class_names: the classes in the order of the checkpoint.
         stats: counters of the stream, read at each refresh.
@@ -69,7 +70,8 @@ def open_view(
     if display == "none":
         return SilentView()
     drawable = console.is_terminal and console.encoding.startswith("utf") and not stdout_taken
-    if display == "terminal" or drawable:
+    # A dumb terminal, such as an editor's, cannot move its cursor, whatever was asked for.
+    if (display == "terminal" or drawable) and not console.is_dumb_terminal:
         return DetachableView(TerminalView(info, class_names, stats, console, standing=standing))
     return DetachableView(PlainView(info, stats, console))
 

@@ -56,10 +56,10 @@ def clock(seconds: float) -> str:
 
 
 def countdown(seconds: float) -> str:
-    """How long until something starts: `in 4 s`, `in 1:20`, and `now` once it is due."""
+    """How long until something starts: `in 4 s`, `in 1:20`, and `any moment` once it is due."""
     whole = _whole(seconds)
     if whole <= 0:
-        return "now"
+        return "any moment"
     return f"in {whole} s" if whole < 60 else f"in {clock(whole)}"
 
 

@@ -18,9 +18,12 @@ import pytest
 from command_line import COMMAND, REPOSITORY, events_of, frame_times, names, start
 from sample_videos import make_video, packets, ramp
 
+from actfusion_stream.annotations.tables import read_table
 from actfusion_stream.cli import main
 from actfusion_stream.kitchen.cli import write_video
 from actfusion_stream.kitchen.drawing import Kitchen
+from actfusion_stream.sinks.video import VideoWriter
+from actfusion_stream.sources.frames import SourceInfo
 from actfusion_stream.weights.checkpoint import bundled_checkpoint
 
 # -- what it writes
@@ -117,6 +120,24 @@ def test_two_runs_say_the_same(run, tmp_path: Path):
     for event in (*first, *second):
         del event["latency_ms"]
     assert first == second
+
+
+def test_that_a_video_is_unfamiliar_goes_with_its_results(run, tmp_path: Path):
+    table, log = tmp_path / "segments.csv", tmp_path / "events.jsonl"
+    noise = np.random.default_rng(0).integers(0, 256, (45, 48, 64, 3), dtype=np.uint8)
+    info = SourceInfo("noise", 64, 48, None, 15.0, live=False, has_audio=False)
+    with VideoWriter(tmp_path / "noise.mp4", info) as writer:
+        for index, image in enumerate(noise):
+            writer.write(index / 15, image)
+    status, out, err = run(
+        "--segments", table, "--events", log, "--display", "none", "--tick", "1", "--checkpoint",
+        bundled_checkpoint(), video=tmp_path / "noise.mp4",
+    )  # fmt: skip
+    note = "unfamiliar: unlike anything this model was trained on, 100 % of the time"
+    assert (status, out, err) == (0, "", f"actfusion-stream: warning: noise.mp4: {note}\n")
+    assert table.read_text().splitlines()[:2] == [f"# noise: {note}", "video,label,start,end,confidence"]
+    assert events_of(log.read_text())[-1]["note"] == note
+    assert [video for video in read_table(table, "noise")] == ["noise"]
 
 
 def test_another_seed_draws_other_futures(run):

@@ -40,16 +40,6 @@ def test_what_was_left_out_is_told_by_its_cause() -> None:
     assert "left out: stale 2, ticks skipped 3, gaps 1" in written(printed).splitlines()
 
 
-@pytest.mark.parametrize(("unfamiliar", "said"), [(20, False), (33, True)])
-def test_a_video_that_was_mostly_unfamiliar_is_called_so(unfamiliar: int, said: bool) -> None:
-    strange = stats()
-    strange.ticks, strange.unfamiliar = 40, unfamiliar
-    printed = console(terminal=False)
-    print_summary(printed, CLASSES, PAST, strange, {})
-    line = "unfamiliar: unlike anything this model was trained on, 82 % of the time"
-    assert (line in written(printed).splitlines()) == said
-
-
 @pytest.mark.parametrize(("encoding", "name"), [("ascii", "k?se"), ("latin-1", "käse"), ("utf-8", "käse")])
 def test_the_summary_takes_any_letters_wherever_it_goes(encoding: str, name: str) -> None:
     raw = io.BytesIO()

@@ -1,5 +1,6 @@
 """The terminal view, read as text from a recorded console."""
 
+import io
 import re
 from dataclasses import replace
 
@@ -73,8 +74,7 @@ def test_source_progress_and_time_left() -> None:
     header = view()[0]
     assert header.startswith(" kitchen.mp4  320x240, 15 fps")
     assert header.endswith("0:41 / 1:30  0:24 left")  # 49 s at twice real time
-    filled = Console(width=80).render_str(view()[1]).plain.count("━")
-    assert filled == 78
+    assert view()[1] == " " + 36 * "━" + 42 * "─"
 
 
 def test_a_camera_has_no_end() -> None:
@@ -268,3 +268,49 @@ def test_an_error_beside_the_view_leaves_the_last_view_and_the_cursor() -> None:
         raise RuntimeError
     assert "2.0x speed" in written(drawn).split("\x1b[2K")[-1]
     assert written(drawn).endswith("\x1b[?25h")
+
+
+# -- a wide terminal
+
+
+def test_a_wide_terminal_has_what_was_done_beside_what_comes() -> None:
+    lines = view(140, 32, SEVERAL)
+    heading = line_with(lines, "DONE")
+    assert heading.split() == ["NEXT", "likely", "starts", "DONE", "began", "lasted", "sure"]
+    first, second = lines[lines.index(heading) + 1 :][:2]
+    column = heading.index("DONE")
+    assert first[column:] == "██ peel cucumber                0:04    16 s    95 %"
+    assert second[column:] == "██ background                   0:00     4 s    90 %"
+    assert "in 2\N{EN DASH}6 s" in first
+    assert not [line for line in view(100, 32, SEVERAL) if "DONE" in line]
+
+
+def test_what_lasts_no_second_is_not_listed() -> None:
+    coming = (FUTURE[0], Segment("peel_cucumber", 43, 43.4, 0.3), *FUTURE[1:])
+    lines = view(80, 32, replace(TICK, future=coming))
+    assert not [line for line in lines if "peel cucumber" in line and " 0 s" in line]
+    assert [line.split()[1] for line in lines if line.startswith(f" {HATCH}{HATCH} ")] == ["place", "serve"]
+
+
+# -- without colours
+
+
+def colorless(width: int = 80, tick: Tick = SEVERAL) -> list[str]:
+    to = Console(file=io.StringIO(), width=width, height=24, force_terminal=True, no_color=True)
+    shown = TerminalView(FILE, CLASSES, stats(), to)
+    shown.update(tick, 41.0)
+    return [line.plain for line in shown.render(width, 23)]
+
+
+def test_without_colours_classes_are_letters_and_the_future_is_hatched() -> None:
+    lines = colorless()
+    upper = next(i for i, line in enumerate(lines) if "┃" in line)
+    past, future = lines[upper].strip().split("┃")
+    assert re.fullmatch("A+C+B+", past)
+    assert re.fullmatch("B*D+E+", future)
+    solid, hatched = lines[upper + 1].strip().split("┃")
+    assert (set(solid) - {HATCH}, set(hatched)) == ({"█"}, {HATCH})
+    legend = " ".join(lines[upper + 3 : upper + 5])
+    for entry in ("A background", "B cut tomato", "C peel cucumber", "D place cucumber into bowl"):
+        assert entry in legend
+    assert line_with(lines, "50 %").startswith(" D  place cucumber into bowl")

@@ -30,6 +30,8 @@ def test_the_display_is_chosen_by_where_it_goes(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("FORCE_COLOR", "1")  # rich then takes any output for a terminal
     assert chosen("auto") is TerminalView
     assert chosen("auto", stdout_taken=True) is PlainView
+    monkeypatch.setenv("TERM", "dumb")
+    assert chosen("auto") is chosen("terminal") is PlainView
 
 
 def test_data_on_standard_output_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None:

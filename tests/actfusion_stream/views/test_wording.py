@@ -36,8 +36,8 @@ def test_clock(seconds: float, shown: str) -> None:
         (3.2, "in 4 s"),
         (4.0, "in 4 s"),
         (0.1, "in 1 s"),
-        (0.0, "now"),
-        (-2.0, "now"),
+        (0.0, "any moment"),
+        (-2.0, "any moment"),
         (60, "in 1:00"),
         (80, "in 1:20"),
     ],
@@ -58,8 +58,8 @@ def test_countdown(seconds: float, shown: str) -> None:
         ((3.0, -0.5, 8.2), "within 9 s"),  # some of the futures have it begun
         ((40.0, 0.0, 90.0), "within 1:30"),
         ((-0.5, -2.0, 0.5), "within 1 s"),
-        ((-2.0, -4.0, -0.1), "now"),  # nearly all of them have
-        ((-1.0, -1.0, -1.0), "now"),
+        ((-2.0, -4.0, -0.1), "any moment"),  # nearly all of them have
+        ((-1.0, -1.0, -1.0), "any moment"),
     ],
 )
 def test_a_start_that_nobody_knows_quite_is_a_range(range_: tuple[float, float, float], shown: str) -> None:
