@@ -124,6 +124,13 @@ class ExtractorSpec:
         return self.name.startswith(HUB)
 
     @property
+    def picture_side(self) -> int | None:
+        """Pixels of the shorter side to which pictures may be scaled before they come; None where they may
+        not, as flow counts pixels of whole ones.
+        """
+        return None if FLOW in self.streams else self.short_side
+
+    @property
     def span(self) -> int:
         """Grid frames from the first to the last of a window."""
         return (self.window - 1) * self.frame_stride + 1

@@ -35,6 +35,7 @@ from actfusion_stream.errors import StreamError, brief, number_within
 from actfusion_stream.extractors.extractor import Extractor
 from actfusion_stream.extractors.feature_stream import Features, FeatureStream
 from actfusion_stream.sources.frames import Frame
+from actfusion_stream.sources.picture import rgb
 from actfusion_stream.weights.familiarity import Familiarity
 
 _LEAST_MEMORY = 16  # features
@@ -101,7 +102,7 @@ class Session:
         self._spec = spec = engine.extractor.spec
         self._predict = engine.predictor(settings.futures, settings.calm, settings.seed)
         self._pace = None if max_staleness is None else Pace(max_staleness)
-        self._grid = TimeGrid(spec.rate)
+        self._grid = TimeGrid(spec.rate, lambda picture: rgb(picture, spec.picture_side))
         self._features = FeatureStream(engine.extractor)
         capacity = max(_LEAST_MEMORY, round(settings.memory / spec.period))
         self._buffer = FeatureBuffer(engine.extractor.feature_dim, capacity, engine.device)
@@ -251,7 +252,7 @@ class Session:
             self._intervals.append(frame.time - last)
         stats.frames += 1
         stats.seen_until = frame.time
-        for image in self._grid.push(frame.time, frame.image):
+        for image in self._grid.push(frame.time, frame.picture):
             self._store(self._features.push(image))
         return True
 

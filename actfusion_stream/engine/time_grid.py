@@ -7,9 +7,8 @@ resampled by their timestamps onto a grid t_j = start + j / rate.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-
-import numpy as np
+from collections.abc import Callable, Iterator
+from typing import Any
 
 # A frame up to this part of a grid step early or late still counts as on time: containers round timestamps,
 # and frames of a 29.97 fps video drift against a 15 fps grid. More would let a clip look into the future. Not
@@ -22,16 +21,19 @@ class TimeGrid:
 
     Args:
         rate: grid frames a second.
+        read: what is made of a picture when the grid first shows it; by default nothing.
 
     Attributes:
         start: time of the first frame, where the grid starts; None before it.
     """
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float, read: Callable[[Any], Any] = lambda picture: picture) -> None:
         self.rate = rate
         self.start: float | None = None
         self._filled = 0  # grid frames given so far
-        self._last: np.ndarray | None = None
+        self._read = read
+        self._last: Any = None  # picture
+        self._shown: tuple[Any, Any] = (None, None)  # the picture that was read last, and what was made of it
 
     @property
     def reached(self) -> float:
@@ -42,17 +44,18 @@ class TimeGrid:
         """Seconds at grid frame `index`."""
         return (self.start or 0.0) + index / self.rate
 
-    def push(self, time: float, image: np.ndarray) -> Iterator[np.ndarray]:
+    def push(self, time: float, picture: Any) -> Iterator[Any]:
         """Take the next frame; it has been taken when the iterator is at its end.
 
         After a long wait there are thousands of grid frames; they come one by one, so that none need be held.
 
         Args:
             time: seconds, not before the last frame's.
-            image: any array; it is passed on, the same object where it is shown for several grid frames.
+            picture: whatever `read` takes.
 
         Yields:
-            What a viewer sees at each grid time that is now known, mostly none or one.
+            What a viewer sees at each grid time that is now known, mostly none or one; the same object where
+            it is shown for several.
         """
         if self.start is None:
             self.start = time
@@ -60,15 +63,15 @@ class TimeGrid:
         step = 1 / self.rate
         while self.reached <= time + _TOLERANCE * step:
             self._filled += 1
-            yield image
-        self._last = image
+            yield self._look(picture)
+        self._last = picture
 
-    def hold(self, time: float) -> Iterator[np.ndarray]:
+    def hold(self, time: float) -> Iterator[Any]:
         """What is shown up to a frame at `time` seconds: between two frames a viewer sees the earlier one."""
         step = 1 / self.rate
         while self._last is not None and time > self.reached + _TOLERANCE * step:
             self._filled += 1
-            yield self._last
+            yield self._look(self._last)
 
     def skip(self, time: float) -> int:
         """Leave out the grid frames up to a frame at `time` seconds, and count them."""
@@ -78,3 +81,8 @@ class TimeGrid:
         while time > self.reached + _TOLERANCE * step:
             self._filled += 1
         return self._filled - before
+
+    def _look(self, picture: Any) -> Any:
+        if self._shown[0] is not picture:
+            self._shown = picture, self._read(picture)
+        return self._shown[1]

@@ -82,6 +82,6 @@ class AnnotatedVideo(Sink):
             if self._error is None:  # after an error frames are still taken, so that nobody waits for a place
                 try:
                     frame, tick = item
-                    writer.write(frame.time, overlay.draw(frame.image, frame.time, tick))
+                    writer.write(frame.time, frame.picture, overlay, tick)
                 except BaseException as error:
                     self._error = error

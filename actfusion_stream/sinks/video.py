@@ -14,22 +14,23 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from actfusion_stream.errors import StreamError
+from actfusion_stream.sinks.canvas import Canvas
 from actfusion_stream.sinks.recording import Recording
 from actfusion_stream.sinks.sound import Sound, its_own_fault
 from actfusion_stream.sinks.targets import check_video_output, saying_where
 from actfusion_stream.sources.frames import SourceInfo
+from actfusion_stream.sources.picture import Picture
 from actfusion_stream.sources.sound_track import SoundTrack
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
+    from actfusion_stream.engine.timeline import Tick
+    from actfusion_stream.views.overlay import Overlay
+
 _COARSEST_TIME_BASE = Fraction(1, 1000)  # some files count whole frames, which leaves no room between them
 _CAMERA_TIME_BASE = Fraction(1, 90_000)
-_BT709 = 1  # FFmpeg's number for these primaries, transfer curve and matrix alike
-_LIMITED_RANGE = 1
 _LARGE = 2**23 + 2**20  # pixels: more than 4K
 _SPARE_BYTES = 8 << 20  # left free on the disk: the index of an .mp4 is some 20 bytes a frame
 
@@ -41,13 +42,11 @@ class VideoWriter:
     the sound ends with the picture), and nothing after any other exception. Killed, it leaves a `Recording`,
     which plays.
 
-    The picture has the source's size, except that H.264 as every player knows it has even sizes only: an odd
-    width or height grows by a copy of its last column or row, so that nothing is lost. Colours are BT.709 and
-    marked so. The first sound stream is kept: copied where players know its codec in the container, else
-    turned into AAC of at most two channels; what of it makes no sense is left out. Times are exact in .mp4
-    and .mov; Matroska counts milliseconds.
-
-    Cost, measured on two shared cores: 1.4 ms a frame of 320x240, 12 ms a frame of 1280x720.
+    The picture has the source's size (an odd one: see `Canvas`), and what the source's numbers mean: depth of
+    8 or 10 bits, sampling of colours, matrix, range, curve and primaries; it is marked so. The first sound
+    stream is kept: copied where players know its codec in the container, else turned into AAC of at most two
+    channels; what of it makes no sense is left out. Times are exact in .mp4 and .mov; Matroska counts
+    milliseconds.
 
     Attributes:
         path: the target.
@@ -59,20 +58,18 @@ class VideoWriter:
 
         Args:
             path: target, .mp4, .mov or .mkv.
-            info: size, rate, clock and sound of the frames to come.
+            info: size, rate, clock, colours and sound of the frames to come.
             crf: of x264, its constant rate factor: more is smaller and worse.
 
         Raises:
             StreamError: the target cannot be written.
         """
-        from av.video.reformatter import VideoReformatter
-
         self.path = check_video_output(path)
         self.frames = 0
         self._name = info.name
-        self._size, self._shape = (info.height, info.width), info.pixel_shape
+        self._canvas, self._shape = Canvas(info.width, info.height, info.colors), info.pixel_shape
+        self._colors = info.colors
         self._begins = Fraction(info.begins).limit_denominator(1_000_000)  # is 0:00 of what is written
-        self._to_yuv = VideoReformatter()
         self._time_base = _fine(info.clock)
         self._last_pts: int | None = None
         slowest = Fraction(1, 1001)  # a time lapse must not round to no frames at all
@@ -100,18 +97,18 @@ class VideoWriter:
         self._recording = Recording(self.path)
         output = self._recording.output
         # Without B-frames (a quarter more bytes) packets leave in the order of their times, so that even a
-        # player that ignores edit lists is in step. One thread: the other cores belong to the model.
-        x264 = {"preset": "veryfast", "crf": str(self._crf), "bf": "0", "threads": "1"}
-        height, width = self._size
+        # player that ignores edit lists is in step. Threads: as many as x264 thinks best for the cores.
+        x264 = {"preset": "veryfast", "crf": str(self._crf), "bf": "0", "threads": "0"}
+        width, height = self._canvas.width, self._canvas.height
         if height * width > _LARGE:  # the encoder keeps a dozen pictures otherwise, of 50 MB each
             x264 |= {"rc-lookahead": "0", "refs": "1"}
         self._video = output.add_stream("libx264", rate=self._rate, options=x264)
-        self._video.width, self._video.height = width + width % 2, height + height % 2
-        self._video.pix_fmt = "yuv420p"
+        self._video.width, self._video.height = width, height
+        self._video.pix_fmt = self._colors.pixels
         context = self._video.codec_context
         context.time_base = self._time_base
-        context.color_primaries = context.color_trc = context.colorspace = _BT709
-        context.color_range = _LIMITED_RANGE
+        context.colorspace, context.color_range = self._colors.matrix, self._colors.range
+        context.color_trc, context.color_primaries = self._colors.transfer, self._colors.primaries
         context.sample_aspect_ratio = self._shape  # pixels that are not square stay so
         if sound is not None:
             self._sound = Sound(sound, output, self.path.suffix.lower())
@@ -137,32 +134,32 @@ class VideoWriter:
         else:
             self.abort()
 
-    def write(self, time: float, image: np.ndarray) -> None:
+    def write(
+        self, time: float, picture: Picture, overlay: Overlay | None = None, tick: Tick | None = None
+    ) -> None:
         """Append one frame, and the sound up to it.
 
         Args:
             time: seconds of the source, later than the last frame's.
-            image: (H, W, 3) uint8 RGB, of the source's size.
+            picture: of the source's size, (H, W, 3) uint8 RGB or decoded.
+            overlay: what draws on it; None for nothing.
+            tick: what it draws.
 
         Raises:
             StreamError: the disk does not take it, or is nearly full: then the video is closed, and plays.
         """
-        from av.video.frame import VideoFrame
-
         if self._recording is None:
             raise ValueError(f"{self.path} has been closed")
         self._check_room(self._recording)
-        if image.shape != (*self._size, 3):
-            raise ValueError(f"image of shape {image.shape}, expected {(*self._size, 3)}")
+        self._canvas.load(picture)
+        if overlay is not None:
+            self._canvas.draw(overlay.draw(self._canvas.width, self._canvas.height, time, tick))
         since = max(Fraction(time) - self._begins, Fraction(0))
         pts = round(since / self._time_base)
         if self._last_pts is not None:
             pts = max(pts, self._last_pts + 1)  # should two times fall into one tick of the clock
             self._step = pts - self._last_pts
-        frame = VideoFrame.from_ndarray(_to_even_size(image))
-        frame = self._to_yuv.reformat(
-            frame, format="yuv420p", dst_colorspace=_BT709, dst_color_range=_LIMITED_RANGE
-        )
+        frame = self._canvas.frame
         frame.pts, frame.time_base = pts, self._time_base
         with self._keeping():
             self._mux_sound(until=float(since))
@@ -252,11 +249,3 @@ class VideoWriter:
 def _fine(clock: Fraction | None) -> Fraction:
     """Time base for the output's picture: the source's own, or a whole part of it where that is coarse."""
     return _CAMERA_TIME_BASE if clock is None else clock / math.ceil(clock / _COARSEST_TIME_BASE)
-
-
-def _to_even_size(image: np.ndarray) -> np.ndarray:
-    """Repeat the last row and column where their number is odd: (H, W, 3) -> (even, even, 3)."""
-    height, width = image.shape[:2]
-    if height % 2 == 0 and width % 2 == 0:
-        return np.ascontiguousarray(image)
-    return np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")

@@ -152,4 +152,4 @@ class LiveQueue(FrameQueue[Frame]):
 
 def bytes_of(frame: Frame) -> int:
     """Memory that a frame takes."""
-    return frame.image.nbytes + _FRAME_BYTES
+    return frame.picture.nbytes + _FRAME_BYTES

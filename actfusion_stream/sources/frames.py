@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
 
-import numpy as np
-
+from actfusion_stream.sources.picture import PLAIN, Colors, Picture, Rgb, rgb
 from actfusion_stream.sources.sound_track import SoundTrack
 
 
@@ -18,17 +17,22 @@ class Frame:
 
     Attributes:
         time: seconds of the source; zero is where a player shows 0:00.
-        image: (H, W, 3) uint8 RGB, turned upright.
+        picture: as it came: (H, W, 3) uint8 RGB, or `Decoded`.
         index: how many frames came before it; for display only.
         arrived: `time.perf_counter()` when it had been decoded or captured, to measure latency from.
         gap: why nothing came for a while before it; "" where nothing is missing.
     """
 
     time: float
-    image: np.ndarray
+    picture: Picture
     index: int
     arrived: float
     gap: str = ""
+
+    @property
+    def image(self) -> Rgb:
+        """(H, W, 3) uint8 RGB, turned upright: made of a decoded picture each time that somebody asks."""
+        return rgb(self.picture)
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class SourceInfo:
         pixel_shape: width to height of a pixel, upright.
         begins: seconds of its first frame, where it is a part of something: a video of it begins there.
         sound: what reads the sound beside the pictures; None where there is none to be kept.
+        colors: how the numbers of its pictures are meant, which an exported video keeps.
     """
 
     name: str
@@ -60,6 +65,7 @@ class SourceInfo:
     pixel_shape: Fraction = Fraction(1)
     begins: float = 0.0
     sound: SoundTrack | None = None
+    colors: Colors = PLAIN
 
 
 class Reader(Protocol):

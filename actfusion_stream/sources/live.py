@@ -18,11 +18,12 @@ from collections.abc import Callable, Iterator
 from queue import Empty, Full, Queue
 from typing import NamedTuple, Protocol
 
-import cv2
 import numpy as np
 
 from actfusion_stream.errors import StreamError, number_within
 from actfusion_stream.sources.frames import Frame, SourceInfo
+from actfusion_stream.sources.picture import Colors, Decoded, Picture, size_of
+from actfusion_stream.sources.pictures import fitted
 
 CONNECT_SECONDS = 15.0  # within which the first picture has to come
 SILENT_SECONDS = 5.0  # without a frame: the connection is taken for dead
@@ -47,8 +48,8 @@ class Connection(Protocol):
 
     rate: float | None
 
-    def pictures(self) -> Iterator[tuple[float | None, np.ndarray]]:
-        """Pairs of the sender's time in seconds, if it gives one, and an (H, W, 3) uint8 RGB picture."""
+    def pictures(self) -> Iterator[tuple[float | None, Picture]]:
+        """Pairs of the sender's time in seconds, if it gives one, and a picture."""
 
     def close(self) -> None: ...
 
@@ -97,8 +98,11 @@ class LiveReader:
             self._pump.abandon()
             raise StreamError(f"{name}: {cause}")
         self._first = first
-        height, width = first.image.shape[:2]
-        self.info = SourceInfo(name, width, height, None, self._pump.rate, live=True, has_audio=False)
+        width, height = size_of(first.picture)
+        colors = first.picture.colors if isinstance(first.picture, Decoded) else Colors()
+        self.info = SourceInfo(
+            name, width, height, None, self._pump.rate, live=True, has_audio=False, colors=colors
+        )
 
     @property
     def remark(self) -> str | None:
@@ -116,10 +120,10 @@ class LiveReader:
             jitter = max(_GAP_SECONDS, _GAP_STEPS * clock.step)
             now = clock.place(picture.time, picture.arrived)
             if now is not None:
-                image = _fit(picture.image, self.info.width, self.info.height)
+                seen = fitted(picture.picture, self.info.width, self.info.height)
                 if now.gap > jitter:
                     cause = cause or "nothing came"
-                yield Frame(now.time, image, index, picture.arrived, cause)
+                yield Frame(now.time, seen, index, picture.arrived, cause)
                 index, cause = index + 1, ""
             if self._stopped.is_set():
                 return
@@ -164,10 +168,10 @@ class LiveReader:
 class _Picture:
     """A picture with the sender's time and ours."""
 
-    __slots__ = ("arrived", "image", "time")
+    __slots__ = ("arrived", "picture", "time")
 
-    def __init__(self, time_: float | None, image: np.ndarray) -> None:
-        self.time, self.image, self.arrived = time_, image, time.perf_counter()
+    def __init__(self, time_: float | None, picture: Picture) -> None:
+        self.time, self.picture, self.arrived = time_, picture, time.perf_counter()
 
 
 class _Pump:
@@ -222,9 +226,9 @@ class _Pump:
             return
         try:
             self.rate = connection.rate
-            for sent, image in connection.pictures():
+            for sent, picture in connection.pictures():
                 self.remark = getattr(connection, "remark", None)
-                self._put(_Picture(sent, image))
+                self._put(_Picture(sent, picture))
                 if self._abandoned.is_set():
                     return
             self.cause, self.over = "the connection ended", getattr(connection, "over", False)
@@ -308,16 +312,3 @@ class _Clock:
             self._steps.append(gap)
         self.last = now
         return _Placed(now, gap)
-
-
-def _fit(image: np.ndarray, width: int, height: int) -> np.ndarray:
-    """The picture in the given size: unchanged, or scaled with black bars where its shape is another."""
-    if image.shape[:2] == (height, width):
-        return image
-    scale = min(width / image.shape[1], height / image.shape[0])
-    size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
-    scaled = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    fitted = np.zeros((height, width, 3), np.uint8)
-    top, left = (height - size[1]) // 2, (width - size[0]) // 2
-    fitted[top : top + size[1], left : left + size[0]] = scaled
-    return fitted

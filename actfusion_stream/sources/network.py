@@ -10,12 +10,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from actfusion_stream.errors import StreamError
 from actfusion_stream.shown import redacted, scheme_of
 from actfusion_stream.sources.containers import check_size, playable_streams, quarter_turns
 from actfusion_stream.sources.opening import READ_SECONDS, check_scheme, open_stream
+from actfusion_stream.sources.picture import Converter, Decoded
 from actfusion_stream.sources.web import WebSource, WebVideo
 
 if TYPE_CHECKING:
@@ -88,9 +87,10 @@ class NetworkConnection:
         rate = self._stream.average_rate or self._stream.guessed_rate
         self.rate = float(rate) if rate else None
 
-    def pictures(self) -> Iterator[tuple[float | None, np.ndarray]]:
+    def pictures(self) -> Iterator[tuple[float | None, Decoded]]:
         import av
 
+        convert = Converter()
         pace = _Pace() if self._source is not None and self._source.in_segments else None
         for packet in self._packets():
             try:
@@ -104,8 +104,7 @@ class NetworkConnection:
                     sent = float(picture.pts * picture.time_base)
                 if pace is not None and sent is not None:
                     pace.hold(sent)
-                image = np.rot90(picture.to_ndarray(format="rgb24"), quarter_turns(picture))
-                yield sent, np.ascontiguousarray(image, np.uint8)
+                yield sent, Decoded(picture, convert, quarter_turns(picture))
 
     @property
     def over(self) -> bool:

@@ -17,6 +17,7 @@ from actfusion_stream.errors import StreamError
 from actfusion_stream.sources.containers import open_container
 from actfusion_stream.sources.decoding import Decoder
 from actfusion_stream.sources.frames import Frame, SourceInfo
+from actfusion_stream.sources.picture import HDR, Colors
 from actfusion_stream.sources.pictures import Cleaner, Uniform
 from actfusion_stream.sources.timestamps import Timeline
 
@@ -62,6 +63,7 @@ class VideoFile:
         self._first = first
         self._decoder.begin(first[1])
         self._delivered = 0
+        self._hdr: tuple[str, Fraction] | None = None  # its curve, and since when
         stream = self._decoder.stream
         self._rate = stream.average_rate or stream.guessed_rate
         self._uniform = Uniform(first[0], stream.sample_aspect_ratio or Fraction(1))
@@ -78,6 +80,7 @@ class VideoFile:
             clock=stream.time_base,
             pixel_shape=self._uniform.shape,
             sound=self._decoder.sound,
+            colors=Colors.of(first[0]),
         )
 
     def skip_to(self, seconds: float) -> None:
@@ -94,9 +97,11 @@ class VideoFile:
             decoder.sound = None
         timeline, cleaner = Timeline(decoder.zero, self._rate), Cleaner()
         for index, (picture, at) in enumerate(self._cleaned(timeline, cleaner)):
-            image = self._uniform(picture, at, self._pixel_shape(picture))
+            if self._hdr is None and int(picture.color_trc) in HDR:
+                self._hdr = HDR[int(picture.color_trc)], at
+            seen = self._uniform(picture, at, self._pixel_shape(picture))
             self._delivered += 1
-            yield Frame(float(at), image, index, time.perf_counter())
+            yield Frame(float(at), seen, index, time.perf_counter())
         self.warning = self._what_went_wrong(timeline)
         self.remark = self._what_was_done(timeline, cleaner)
 
@@ -156,14 +161,18 @@ class VideoFile:
 
     def _what_was_done(self, timeline: Timeline, cleaner: Cleaner) -> str | None:
         """One line on pictures that are not as the file has them, or None."""
-        done = [f"{what} from {float(at):.1f} s on" for what, at in cleaner.changed.items()]
+        done = []
+        if cleaner.changed is not None:
+            done.append(f"deinterlaced from {float(cleaner.changed):.1f} s on")
+        if self._hdr is not None:
+            curve, at = self._hdr
+            done.append(f"tone-mapped for the model, from HDR ({curve}) to BT.709, from {float(at):.1f} s on")
         if timeline.backwards:
             places = f"{timeline.backwards} {'place' if timeline.backwards == 1 else 'places'}"
             done.append(f"put behind the one before in {places}, where time goes back")
         if self._decoder.late is not None:
-            at = float(self._decoder.late)
-            done.append(f"left without a sound that begins unannounced at {at:.1f} s")
+            done.append(f"left without a sound that begins unannounced at {float(self._decoder.late):.1f} s")
         if self._uniform.changed is not None:
-            size, at = f"{self.info.width}x{self.info.height}", float(self._uniform.changed)
-            done.append(f"of another size or turn from {at:.1f} s on, and fitted into {size}")
+            size, since = f"{self.info.width}x{self.info.height}", float(self._uniform.changed)
+            done.append(f"of another size or turn from {since:.1f} s on, and fitted into {size}")
         return f"{self.info.name}: its pictures were {', and '.join(done)}" if done else None

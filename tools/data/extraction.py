@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from actfusion_stream.errors import StreamError
 from actfusion_stream.extractors.extractor import Extractor
 from actfusion_stream.extractors.feature_stream import FeatureStream
 from actfusion_stream.extractors.spec import ExtractorSpec
+from actfusion_stream.sources.picture import rgb
 from actfusion_stream.sources.source import open_source
 
 from .feature_folder import FeatureFolder, VideoFeatures
@@ -40,7 +42,7 @@ def extract(path: Path, extractor: Extractor, on_progress: OnProgress | None = N
     with open_source(path) as source:
         grid = _grid(extractor.spec, source.info.rate)
         for frame in source:
-            for image in grid.push(frame.time, frame.image):
+            for image in grid.push(frame.time, frame.picture):
                 ready = stream.push(image).values
                 if len(ready):
                     parts.append(ready)
@@ -67,22 +69,23 @@ class _FrameGrid(TimeGrid):
     gets as many; one that runs at other times than its rate says is put on the grid by them.
     """
 
-    def push(self, time: float, image: np.ndarray) -> Iterator[np.ndarray]:
+    def push(self, time: float, picture: Any) -> Iterator[Any]:
         due = time if self.start is None else self.time_of(self._filled)
         if abs(time - due) > _NEAR / self.rate:
-            yield from super().push(time, image)
+            yield from super().push(time, picture)
             return
         if self.start is None:
             self.start = time
         self._filled += 1
-        self._last = image
-        yield image
+        self._last = picture
+        yield self._look(picture)
 
 
 def _grid(spec: ExtractorSpec, rate: float | None) -> TimeGrid:
     """Frame by frame where a feature is wanted for each, else by time."""
     each = spec.stride == 1 and rate is not None and abs(rate / spec.rate - 1) < SAME_RATE
-    return _FrameGrid(spec.rate) if each else TimeGrid(spec.rate)
+    kind = _FrameGrid if each else TimeGrid
+    return kind(spec.rate, lambda picture: rgb(picture, spec.picture_side))
 
 
 def extract_all(

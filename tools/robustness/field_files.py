@@ -169,7 +169,7 @@ FIELD_FILES = [
     _whole("a still picture in the first video stream, unmarked", _still_first),
     Fault("another size from the middle on", _joined("-s", "64x96"), says=_CHANGED, frames=100),
     Fault("turned from the middle on", _joined("-bsf:v", _TURNED), says=_CHANGED, frames=100),
-    Fault("HDR (PQ)", _hdr, says="tone-mapped from HDR (PQ) to BT.709", frames=100, step=True),
+    Fault("HDR (PQ)", _hdr, says="tone-mapped for the model, from HDR (PQ)", frames=100, step=True),
     Fault("a lossless trim: its sound begins before 0:00", _cut, frames=175, step=True),
     _whole("a pipe in the file system", _pipe),
     _whole("a name with a colon", _named("cam1:front.mp4")),

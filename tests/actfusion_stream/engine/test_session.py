@@ -32,6 +32,10 @@ def frames_of(path: Path) -> list[Frame]:
         return list(source)
 
 
+def taken(session: Session, frames: list[Frame]) -> list[Tick]:
+    return [tick for frame in frames if (tick := session.take(frame)) is not None]
+
+
 def fed(session: Session, frames: list[Frame]) -> list[Tick]:
     return [tick for frame in frames if (tick := session.push(frame.image, frame.time)) is not None]
 
@@ -45,7 +49,7 @@ def test_a_session_says_what_a_stream_of_the_file_says(
         ticks = list(stream)
         segments = stream.finish()
     session = engine.session(horizon=horizon, tick=tick)
-    assert said(fed(session, frames_of(tiny_video))) == said(ticks)
+    assert said(taken(session, frames_of(tiny_video))) == said(ticks)
     assert session.finish() == segments
     assert session.finish() == segments
 
@@ -55,7 +59,7 @@ def test_frames_of_any_rate_say_the_same(engine: Engine, tmp_path: Path) -> None
     with open_stream(video, engine=engine, tick=0.5) as stream:
         ticks, segments = list(stream), stream.finish()
     session = engine.session(tick=0.5)
-    assert said(fed(session, frames_of(video))) == said(ticks)
+    assert said(taken(session, frames_of(video))) == said(ticks)
     assert session.finish() == segments
 
 

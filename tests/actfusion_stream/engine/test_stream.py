@@ -20,6 +20,7 @@ from actfusion_stream.engine.timeline import Segment, Tick
 from actfusion_stream.errors import StreamError
 from actfusion_stream.sinks.video import VideoWriter
 from actfusion_stream.sources.frames import SourceInfo
+from actfusion_stream.sources.picture import rgb
 from actfusion_stream.sources.source import open_source
 from actfusion_stream.weights.checkpoint import load_checkpoint
 
@@ -271,11 +272,10 @@ def test_nothing_was_seen(moving: Path, tiny_checkpoint: Path) -> None:
 
 def test_streaming_gives_the_features_of_the_whole_video_at_once(moving: Path, tiny_checkpoint: Path) -> None:
     extractor = load_checkpoint(tiny_checkpoint).extractor()
-    grid, spec = TimeGrid(extractor.spec.rate), extractor.spec
+    spec = extractor.spec
+    grid = TimeGrid(spec.rate, lambda picture: extractor.prepare(rgb(picture, spec.picture_side)))
     with open_source(moving) as source:
-        pictures = [
-            extractor.prepare(image) for frame in source for image in grid.push(frame.time, frame.image)
-        ]
+        pictures = [image for frame in source for image in grid.push(frame.time, frame.picture)]
     centres = np.arange(0, len(pictures), spec.stride)[:, None]
     windows = (centres + np.arange(-spec.before, spec.after + 1)).clip(0, len(pictures) - 1)
     at_once = extractor(np.stack(pictures)[windows]).T.numpy()

@@ -135,7 +135,10 @@ def test_hdr_is_brought_within_a_screens_range_and_said(tmp_path: Path, curve: s
     )  # fmt: skip
     frames, remark = watched(tmp_path / "a.mp4")
     assert len(frames) == 10
-    assert remark == f"a.mp4: its pictures were tone-mapped from HDR ({name}) to BT.709 from 0.0 s on"
+    assert (
+        remark
+        == f"a.mp4: its pictures were tone-mapped for the model, from HDR ({name}) to BT.709, from 0.0 s on"
+    )
     greys = frames[5].image[32, 16::32]
     assert np.all(np.diff(greys.astype(int), axis=0) > 0)  # what was brighter stays brighter
     assert np.ptp(greys.astype(int), axis=1).max() <= 6  # and grey stays grey

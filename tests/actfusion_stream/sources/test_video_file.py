@@ -16,6 +16,7 @@ from sample_videos import grey_level, make_video, packets, ramp, shared_clips
 
 from actfusion_stream.errors import StreamError
 from actfusion_stream.sources.frames import Frame, SourceInfo
+from actfusion_stream.sources.picture import Colors
 from actfusion_stream.sources.source import open_source
 from actfusion_stream.sources.video_file import VideoFile
 
@@ -47,6 +48,7 @@ def test_info_is_known_before_reading(tmp_path: Path) -> None:
             live=False,
             has_audio=True,
             clock=Fraction(1, 16_000),
+            colors=Colors("yuv420p", matrix=2, range=0, transfer=2, primaries=2),  # it says nothing
         )
 
 

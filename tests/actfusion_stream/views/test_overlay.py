@@ -5,6 +5,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from laid_over import laid_over
 
 from actfusion_stream.engine.timeline import Candidate, Futures, Segment, Tick
 from actfusion_stream.views.overlay import Overlay
@@ -47,7 +48,7 @@ def where(image: np.ndarray, label: str) -> np.ndarray:
 )
 def test_draws_on_any_size_without_touching_the_frame(height: int, width: int, tick: Tick | None) -> None:
     frame = picture(height, width)
-    drawn = Overlay(CLASSES).draw(frame, 41.0, tick)
+    drawn = laid_over(Overlay(CLASSES), frame, 41.0, tick)
     assert drawn.shape == (height, width, 3)
     assert drawn.dtype == np.uint8
     assert (frame == 120).all()
@@ -55,7 +56,7 @@ def test_draws_on_any_size_without_touching_the_frame(height: int, width: int, t
 
 
 def test_leaves_most_of_the_picture_alone() -> None:
-    drawn = Overlay(CLASSES).draw(picture(), 41.0, TICK)
+    drawn = laid_over(Overlay(CLASSES), picture(), 41.0, TICK)
     assert (drawn[:140] == 120).all()
 
 
@@ -63,12 +64,13 @@ def test_takes_frames_that_are_not_contiguous_or_read_only() -> None:
     frame = picture(720, 1280)[::3, ::4]
     frame.flags.writeable = False
     np.testing.assert_array_equal(
-        Overlay(CLASSES).draw(frame, 41.0, TICK), Overlay(CLASSES).draw(picture(240, 320), 41.0, TICK)
+        laid_over(Overlay(CLASSES), frame, 41.0, TICK),
+        laid_over(Overlay(CLASSES), picture(240, 320), 41.0, TICK),
     )
 
 
 def test_past_is_solid_future_hatched_and_now_between_them() -> None:
-    drawn = Overlay(CLASSES).draw(picture(), 40.0, TICK)
+    drawn = laid_over(Overlay(CLASSES), picture(), 40.0, TICK)
     strip = drawn[222:230]  # (8, W, 3)
     cut, serve = where(strip, "cut_tomato"), where(strip, "serve_salad_onto_plate")
     # The strip spans 302 pixels from x = 9 for 60 s of past and 30 s of future: now is at 210.
@@ -81,7 +83,7 @@ def test_past_is_solid_future_hatched_and_now_between_them() -> None:
 def test_time_slides_under_the_now_marker() -> None:
     overlay = Overlay(CLASSES)
     starts = [
-        where(overlay.draw(picture(), t, TICK)[222:230], "cut_tomato").any(axis=0).argmax()
+        where(laid_over(overlay, picture(), t, TICK)[222:230], "cut_tomato").any(axis=0).argmax()
         for t in (40.0, 43.0)
     ]
     # Three seconds at 302 pixels for 90 s.
@@ -91,7 +93,9 @@ def test_time_slides_under_the_now_marker() -> None:
 def test_short_sources_get_a_finer_strip() -> None:
     short = Tick(6.0, 6.0, (Segment("cut_tomato", 0, 6, 1.0),), ())
     widths = [
-        where(Overlay(CLASSES, duration=seconds).draw(picture(), 6.0, short)[222:230], "cut_tomato")[0].sum()
+        where(laid_over(Overlay(CLASSES, duration=seconds), picture(), 6.0, short)[222:230], "cut_tomato")[
+            0
+        ].sum()
         for seconds in (15.0, 90.0)
     ]
     assert widths[0] > 5 * widths[1]
@@ -100,10 +104,10 @@ def test_short_sources_get_a_finer_strip() -> None:
 def test_the_countdown_counts_from_the_frame_not_from_the_tick() -> None:
     overlay = Overlay(CLASSES)
     corner = np.s_[196:210, 250:]  # where the countdown stands
-    images = [overlay.draw(picture(), t, TICK)[corner] for t in (41.0, 41.9, 42.5)]
+    images = [laid_over(overlay, picture(), t, TICK)[corner] for t in (41.0, 41.9, 42.5)]
     assert not np.array_equal(images[0], images[2])
     np.testing.assert_array_equal(
-        overlay.draw(picture(), 41.2, TICK)[corner], overlay.draw(picture(), 41.8, TICK)[corner]
+        laid_over(overlay, picture(), 41.2, TICK)[corner], laid_over(overlay, picture(), 41.8, TICK)[corner]
     )
 
 
@@ -114,20 +118,20 @@ def test_long_labels_end_within_the_picture() -> None:
     past, future = (Segment(label, 0, 5, 1.0),), (Segment(label, 5, 5.5, 1.0), following)
     tick = Tick(5.0, 5.0, past, future, next=candidates, strangeness=2.0)
     for height, width in SIZES[:4]:
-        drawn = Overlay([label]).draw(picture(height, width, 0), 5.0, tick)
+        drawn = laid_over(Overlay([label]), picture(height, width, 0), 5.0, tick)
         assert (drawn[:, -2:] < 60).all()
 
 
 def test_nothing_more_to_come_is_said() -> None:
     ending = Tick(40.5, 40.0, PAST, FUTURE[:1])
-    drawn = Overlay(CLASSES).draw(picture(value=0), 41.0, ending)
+    drawn = laid_over(Overlay(CLASSES), picture(value=0), 41.0, ending)
     assert (drawn[196:210, 9:120] > 150).any()
 
 
 def test_the_strip_fades_where_the_futures_disagree() -> None:
     def brightness(probabilities: np.ndarray) -> np.ndarray:
         """(63,) of the strip's future, from just after now on."""
-        strip = Overlay(CLASSES).draw(picture(), 40.0, several(probabilities))[222:230, 213:276]
+        strip = laid_over(Overlay(CLASSES), picture(), 40.0, several(probabilities))[222:230, 213:276]
         return strip.max(axis=(0, 2)).astype(int)
 
     sure, half, never = (brightness(share * SURE) for share in (1.0, 0.5, 0.0))
@@ -145,7 +149,9 @@ def test_the_strip_fades_where_the_futures_disagree() -> None:
 
 
 def test_sure_futures_look_as_a_single_one() -> None:
-    single, sure = (Overlay(CLASSES).draw(picture(), 40.0, tick)[215:] for tick in (TICK, several(SURE)))
+    single, sure = (
+        laid_over(Overlay(CLASSES), picture(), 40.0, tick)[215:] for tick in (TICK, several(SURE))
+    )
     # But for the seconds in which one action gives way to another: 3.4 pixels each.
     differing = (single != sure).any(axis=(0, 2))
     assert differing.sum() <= 8
@@ -156,7 +162,7 @@ def test_the_countdown_is_a_range_where_the_start_is_unsure() -> None:
     """Told by how wide it is: the text ends at the right margin."""
 
     def left_end(tick: Tick) -> int:
-        drawn = Overlay(CLASSES).draw(picture(value=0), 41.0, tick)[196:210, 230:]
+        drawn = laid_over(Overlay(CLASSES), picture(value=0), 41.0, tick)[196:210, 230:]
         return 230 + int((drawn > 150).any(axis=(0, 2)).argmax())
 
     assert left_end(several(SURE)) == left_end(TICK)  # in 4 s
@@ -170,15 +176,15 @@ def test_what_is_drawn_as_now_is_what_the_frame_shows() -> None:
     seen, ahead = replace(FUTURE[1], end=46.0), replace(FUTURE[1], start=46.0)
     overlay, begun = Overlay(CLASSES), Tick(46.0, 46.0, (*PAST, seen), (ahead, FUTURE[2]))
     now = np.s_[170:212]  # the lines of now and next
-    drawn = overlay.draw(picture(), 46.0, TICK)
+    drawn = laid_over(overlay, picture(), 46.0, TICK)
     assert where(drawn, "place_cucumber_into_bowl")[170:190, 9:15].any()
     assert not where(drawn, "cut_tomato")[now].any()
-    np.testing.assert_array_equal(drawn[now], overlay.draw(picture(), 46.0, begun)[now])
+    np.testing.assert_array_equal(drawn[now], laid_over(overlay, picture(), 46.0, begun)[now])
 
 
 def test_what_is_unfamiliar_is_called_so_and_its_labels_are_subdued() -> None:
-    familiar = Overlay(CLASSES).draw(picture(), 41.0, replace(TICK, strangeness=0.9))
-    strange = Overlay(CLASSES).draw(picture(), 41.0, replace(TICK, strangeness=1.1))
+    familiar = laid_over(Overlay(CLASSES), picture(), 41.0, replace(TICK, strangeness=0.9))
+    strange = laid_over(Overlay(CLASSES), picture(), 41.0, replace(TICK, strangeness=1.1))
     assert (familiar[:60] == 120).all()
     assert (strange[9:24, 9:250] > 200).any()
     assert (strange[9:24, 262:] == 120).all()  # one line
@@ -190,4 +196,4 @@ def test_what_is_unfamiliar_is_called_so_and_its_labels_are_subdued() -> None:
 
 def test_a_label_the_classes_do_not_have_is_grey() -> None:
     tick = Tick(5.0, 5.0, (Segment("unheard_of", 0, 5, 1.0),), ())
-    assert Overlay(CLASSES).draw(picture(), 5.0, tick).shape == (240, 320, 3)
+    assert laid_over(Overlay(CLASSES), picture(), 5.0, tick).shape == (240, 320, 3)
