@@ -25,12 +25,14 @@ from .benchmarks.flow import flow_rows
 from .benchmarks.model import model_rows
 from .benchmarks.rows import Row, Setting
 from .benchmarks.training import training_rows
+from .benchmarks.video import video_rows
 
 AREAS: Mapping[str, Callable[[Setting], Iterator[Row]]] = {
     "extractors": extractor_rows,
     "flow": flow_rows,
     "model": model_rows,
     "training": training_rows,
+    "video": video_rows,
 }
 
 
