@@ -24,7 +24,12 @@ class OneLineParser(argparse.ArgumentParser):
 
     It calls the program what the user called it, `actfusion-train` or `python -m tools.train`; argparse does
     so by itself from Python 3.14 on.
+
+    Attributes:
+        within: what stands before a complaint: the file that the arguments are from.
     """
+
+    within = ""
 
     def __init__(self, **options: Any) -> None:
         module = getattr(sys.modules["__main__"], "__spec__", None)
@@ -43,7 +48,7 @@ class OneLineParser(argparse.ArgumentParser):
             if is_address(word):
                 for form in (shortened(word), repr(word), word):
                     message = message.replace(form, redacted(word))
-        self.exit(2, f"{self.prog}: {printable(message)} (--help says more)\n")
+        self.exit(2, f"{self.prog}: {printable(self.within + message)} (--help says more)\n")
 
 
 def number(

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import itertools
+import sys
 from pathlib import Path
+from typing import Any
 
 from actfusion_stream import __version__
 from actfusion_stream.arguments import MOST_SEED, OneLineParser, finite, number, shortened, whole_number
 from actfusion_stream.command import complain, watch
+from actfusion_stream.configuration import read_options
 from actfusion_stream.errors import StreamError, in_a_line
 from actfusion_stream.interrupts import Interrupts
 from actfusion_stream.pipes import Printing
@@ -22,6 +26,12 @@ def main(arguments: list[str] | None = None) -> int:
         that stopped it.
     """
     options = _parse(arguments)
+    if options.doctor:
+        from actfusion_stream.doctor import report
+
+        for line in report():
+            print(line)
+        return 0
     interrupts = Interrupts(program=arguments is None)
     try:
         with interrupts, Printing(stopped=lambda: bool(interrupts)) as printing:
@@ -43,7 +53,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = _parser()
+    arguments = sys.argv[1:] if arguments is None else arguments
     options = parser.parse_intermixed_args(arguments)
+    if options.config is not None:
+        options = _with_file(parser, options, arguments)
+    if options.doctor:
+        return options
     given = {
         "videos": options.sources,
         "--video": [] if options.video is None else [options.video],
@@ -59,7 +74,24 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     return options
 
 
-def _parser() -> argparse.ArgumentParser:
+def _with_file(parser: OneLineParser, typed: argparse.Namespace, arguments: list[str]) -> argparse.Namespace:
+    """The options of a file, and what was typed, which has the last word."""
+    try:
+        said = read_options(typed.config, parser)
+    except StreamError as error:
+        parser.error(str(error))
+    parser.within = f"{typed.config}: "
+    parser.parse_intermixed_args([*itertools.chain(*said.values())])
+    parser.within = ""
+    if typed.sources or typed.video is not None or typed.camera is not None:
+        said = {key: words for key, words in said.items() if key not in ("video", "camera")}
+    if typed.segments:
+        said.pop("segments", None)
+    of_file = itertools.chain(*said.values())
+    return parser.parse_intermixed_args([*of_file, f"--config={typed.config}", *arguments])
+
+
+def _parser() -> OneLineParser:
     parser = OneLineParser(
         prog="actfusion-stream",
         description="Watch a person work: what was done, what is being done, and what comes next, "
@@ -189,8 +221,34 @@ def _parser() -> argparse.ArgumentParser:
         "processor that has it)",
     )  # fmt: skip
     parser.add_argument("--device", help="torch device, e.g. cuda or cpu (default: a GPU where there is one)")
+    parser.add_argument(
+        "--config", metavar="FILE.toml", type=_file,
+        help="options from a file, called as here, e.g. horizon = \"20s\"; what is typed has the last word",
+    )  # fmt: skip
+    parser.add_argument(
+        "--completion", choices=("bash", "zsh", "tcsh"), action=_Completion,
+        help="print what makes a shell complete options and files",
+    )  # fmt: skip
+    parser.add_argument(
+        "--doctor",
+        action="store_true",
+        help="say what is here: versions, devices, cameras, weights and the like",
+    )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     return parser
+
+
+class _Completion(argparse.Action):
+    """Prints the script of a shell, and ends."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *given: Any) -> None:
+        import shtab
+
+        for action in parser._actions:
+            if action.type in (_file, _video) or action.dest == "events":
+                action.complete = shtab.FILE  # type: ignore[attr-defined]
+        print(shtab.complete(parser, given[1]))
+        parser.exit()
 
 
 def _video(text: str) -> str | Path:
