@@ -22,7 +22,7 @@ class AnnotatedVideo(Sink):
     seen.
 
     Args:
-        path: .mp4, .mov or .mkv to create or replace.
+        path: .mp4, .mov, .mkv, .webm or .ts to create or replace.
         source: what is being read, which must not be overwritten.
 
     Raises:

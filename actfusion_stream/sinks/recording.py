@@ -34,7 +34,7 @@ class Recording:
     """Packets on their way to a target.
 
     Args:
-        target: .mp4, .mov or .mkv.
+        target: .mp4, .mov, .mkv, .webm or .ts.
 
     Attributes:
         path: what plays until the target is there.

@@ -24,6 +24,8 @@ _EVERYWHERE = {"aac", "mp3", "ac3", "eac3", "alac"}
 _COPIED_SOUND = {
     ".mp4": _EVERYWHERE | {"opus"},
     ".mov": _EVERYWHERE | {"pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be"},
+    ".webm": {"opus", "vorbis"},
+    ".ts": {"aac", "mp3", "ac3", "eac3", "mp2"},
     ".mkv": _EVERYWHERE | {"opus", "vorbis", "flac", "mp2", "dts", "pcm_s16le", "pcm_s24le", "pcm_f32le"},
 }
 _MOST_DAMAGES = 100_000
@@ -43,7 +45,7 @@ class Sound:
     Args:
         track: of the source.
         output: gets a stream.
-        suffix: of the output's target: it decides what is copied, and what becomes AAC.
+        suffix: of the output's target: it decides what is copied, and what becomes AAC, or Opus.
 
     Attributes:
         target: the output's stream.
@@ -67,7 +69,7 @@ class Sound:
         if known and context.codec.canonical_name in _COPIED_SOUND[suffix]:
             self.target = output.add_stream_from_template(track.stream)
         else:
-            self._encoder = _Encoder(output, context)
+            self._encoder = _Encoder(output, context, "libopus" if suffix == ".webm" else "aac")
             self.target = self._encoder.target
         # Only Matroska notes for Matroska how much of the sound lies before 0:00.
         self._from_zero = suffix == ".mkv" and "matroska" not in track.stream.container.format.name
@@ -158,17 +160,18 @@ class Sound:
 
 
 class _Encoder:
-    """Decoded sound into AAC, of one rate and layout whatever comes; silence where something is missing."""
+    """Decoded sound into AAC or Opus, of one rate and layout whatever comes; silence where some is missing."""
 
-    def __init__(self, output: OutputContainer, source: AudioCodecContext) -> None:
+    def __init__(self, output: OutputContainer, source: AudioCodecContext, coder: str) -> None:
         from av.codec import Codec
 
-        rates = Codec("aac", "w").audio_rates or []
+        rates = Codec(coder, "w").audio_rates or []
         rate = source.sample_rate if source.sample_rate in rates else 48_000
         layout = "mono" if source.layout.nb_channels == 1 else "stereo"
-        self.target = output.add_stream("aac", rate=rate)
+        self.target = output.add_stream(coder, rate=rate)
         self.target.codec_context.layout = layout
-        self._output_format = f"sample_fmts=fltp:sample_rates={rate}:channel_layouts={layout}"
+        samples = "flt" if coder == "libopus" else "fltp"
+        self._output_format = f"sample_fmts={samples}:sample_rates={rate}:channel_layouts={layout}"
         self._clock = Fraction(1, rate)
         self._graph: Graph | None = None
         self._input: tuple[Any, ...] = ()

@@ -12,7 +12,8 @@ from actfusion_stream.errors import StreamError
 from actfusion_stream.files import check_room, longest_name
 from actfusion_stream.sources.source import is_file
 
-VIDEO_FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}  # suffix -> FFmpeg's name
+# suffix -> FFmpeg's name
+VIDEO_FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".ts": "mpegts"}
 
 
 def check_output(path: str | Path, source: str | Path | int | None = None) -> Path:

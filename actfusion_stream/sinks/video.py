@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _COARSEST_TIME_BASE = Fraction(1, 1000)  # some files count whole frames, which leaves no room between them
 _CAMERA_TIME_BASE = Fraction(1, 90_000)
+_VP9 = {"deadline": "realtime", "cpu-used": "8", "row-mt": "1", "lag-in-frames": "0"}
+_VP9_MORE = 12  # by which its constant quality counts further than x264's: 32 looks about as 20 there
 _LARGE = 2**23 + 2**20  # pixels: more than 4K
 _SPARE_BYTES = 8 << 20  # left free on the disk: the index of an .mp4 is some 20 bytes a frame
 
@@ -57,7 +59,7 @@ class VideoWriter:
         """Check what can be checked, and open the recording.
 
         Args:
-            path: target, .mp4, .mov or .mkv.
+            path: target, .mp4, .mov, .mkv, .webm or .ts.
             info: size, rate, clock, colours and sound of the frames to come.
             crf: of x264, its constant rate factor: more is smaller and worse.
 
@@ -98,11 +100,17 @@ class VideoWriter:
         output = self._recording.output
         # Without B-frames (a quarter more bytes) packets leave in the order of their times, so that even a
         # player that ignores edit lists is in step. Threads: as many as x264 thinks best for the cores.
-        x264 = {"preset": "veryfast", "crf": str(self._crf), "bf": "0", "threads": "0"}
         width, height = self._canvas.width, self._canvas.height
-        if height * width > _LARGE:  # the encoder keeps a dozen pictures otherwise, of 50 MB each
-            x264 |= {"rc-lookahead": "0", "refs": "1"}
-        self._video = output.add_stream("libx264", rate=self._rate, options=x264)
+        if self.path.suffix.lower() == ".webm":  # which holds no H.264
+            coder, options = "libvpx-vp9", {"crf": str(self._crf + _VP9_MORE), "b": "0", **_VP9}
+        else:
+            coder, options = (
+                "libx264",
+                {"preset": "veryfast", "crf": str(self._crf), "bf": "0", "threads": "0"},
+            )
+            if height * width > _LARGE:  # the encoder keeps a dozen pictures otherwise, of 50 MB each
+                options |= {"rc-lookahead": "0", "refs": "1"}
+        self._video = output.add_stream(coder, rate=self._rate, options=options)
         self._video.width, self._video.height = width, height
         self._video.pix_fmt = self._colors.pixels
         context = self._video.codec_context

@@ -175,8 +175,12 @@ def test_a_device_that_is_not_here(device: str, run):
 @pytest.mark.parametrize(
     ("option", "path", "complaint"),
     [
-        ("--output", "{}", "{}: has no suffix; an annotated video can be .mp4, .mov, .mkv"),
-        ("--output", "{}/a.avi", "{}/a.avi: ends in .avi; an annotated video can be .mp4, .mov, .mkv"),
+        ("--output", "{}", "{}: has no suffix; an annotated video can be .mp4, .mov, .mkv, .webm, .ts"),
+        (
+            "--output",
+            "{}/a.avi",
+            "{}/a.avi: ends in .avi; an annotated video can be .mp4, .mov, .mkv, .webm, .ts",
+        ),
         ("--output", "{}/no/a.mp4", "{}/no/a.mp4: there is no folder {}/no; create it first"),
         ("--output", "{}/in.mp4", "{}/in.mp4: is the input itself; give the output another name"),
         ("--output", "{}/link.mp4", "{}/link.mp4: is the input itself; give the output another name"),
