@@ -160,7 +160,7 @@ class Sound:
 
 
 class _Encoder:
-    """Decoded sound into AAC or Opus, of one rate and layout whatever comes; silence where some is missing."""
+    """Decoded sound into AAC or Opus, of one rate and layout whatever comes; silence where none is."""
 
     def __init__(self, output: OutputContainer, source: AudioCodecContext, coder: str) -> None:
         from av.codec import Codec
@@ -168,7 +168,7 @@ class _Encoder:
         rates = Codec(coder, "w").audio_rates or []
         rate = source.sample_rate if source.sample_rate in rates else 48_000
         layout = "mono" if source.layout.nb_channels == 1 else "stereo"
-        self.target = output.add_stream(coder, rate=rate)
+        self.target = cast("AudioStream", output.add_stream(coder, rate=rate))
         self.target.codec_context.layout = layout
         samples = "flt" if coder == "libopus" else "fltp"
         self._output_format = f"sample_fmts={samples}:sample_rates={rate}:channel_layouts={layout}"

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from actfusion_stream.errors import StreamError
 from actfusion_stream.sinks.canvas import Canvas
@@ -25,6 +25,7 @@ from actfusion_stream.sources.sound_track import SoundTrack
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
 
     from actfusion_stream.engine.timeline import Tick
     from actfusion_stream.views.overlay import Overlay
@@ -110,7 +111,7 @@ class VideoWriter:
             )
             if height * width > _LARGE:  # the encoder keeps a dozen pictures otherwise, of 50 MB each
                 options |= {"rc-lookahead": "0", "refs": "1"}
-        self._video = output.add_stream(coder, rate=self._rate, options=options)
+        self._video = cast("VideoStream", output.add_stream(coder, rate=self._rate, options=options))
         self._video.width, self._video.height = width, height
         self._video.pix_fmt = self._colors.pixels
         context = self._video.codec_context
