@@ -125,7 +125,8 @@ class Recording:
 
         suffix = self._target.suffix.lower()
         # A start later than 0:00 is stored in units of the whole movie's clock, by default milliseconds.
-        options = {"movflags": "+faststart", "movie_timescale": str(self._times[0][0].denominator)}
+        quicktime = {"movflags": "+faststart", "movie_timescale": str(self._times[0][0].denominator)}
+        options = quicktime if suffix in (".mp4", ".mov") else {}
         exact = self._exact_streams()
         with (
             replacing(self._target) as temporary,

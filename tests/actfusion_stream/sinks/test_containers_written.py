@@ -21,7 +21,7 @@ from actfusion_stream.sources.source import open_source
     ],
 )
 def test_picture_and_sound_by_the_ending(
-    suffix: str, form: str, picture: str, sound: str, tmp_path: Path
+    suffix: str, form: str, picture: str, sound: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     source = make_video(tmp_path / "source.mp4", times=ramp(20), sound="aac")
     target = tmp_path / f"written{suffix}"
@@ -30,7 +30,7 @@ def test_picture_and_sound_by_the_ending(
         for frame in frames:
             writer.write(frame.time, frame.image)
             means.append(frame.image.mean())
-    assert writer.warning is None
+    assert (writer.warning, caplog.messages) == (None, [])
     with av.open(str(target)) as written:
         assert form in written.format.name
         video, audio = written.streams.video[0], written.streams.audio[0]
