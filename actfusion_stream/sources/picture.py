@@ -111,7 +111,8 @@ class Converter:
             last = graph.add_buffer(
                 width=frame.width, height=frame.height, format=frame.format, time_base=_CLOCK
             )
-            scale = f"w={width}:h={height}:flags=area+accurate_rnd+full_chroma_int+full_chroma_inp:{_TO_SDR}"
+            # Without the flags for exactness: with them swscale has colours jump where it maps them.
+            scale = f"w={width}:h={height}:flags=area:{_TO_SDR}"
             for name, arguments in (("scale", scale), ("format", "rgb24"), ("buffersink", None)):
                 step = graph.add(name, arguments)
                 last.link_to(step)

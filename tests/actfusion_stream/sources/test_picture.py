@@ -40,6 +40,20 @@ def test_colours_are_those_that_the_numbers_mean(
     assert np.abs(image.astype(int) - (200, 30, 60)).max() <= 3
 
 
+@pytest.mark.parametrize("transfer", [16, 18], ids=["PQ", "HLG"])
+@pytest.mark.parametrize("short_side", [None, 96])
+def test_hdr_has_no_seams_within_a_colour(transfer: int, short_side: int | None) -> None:
+    """From blue to orange in small steps: what is next to each other looks alike."""
+    frame = new_frame(320, 240, Colors("yuv420p10le", 9, 1, transfer, 9))
+    luma, blue, red = planes(frame)
+    luma[:], blue[:], red[:] = 450, np.linspace(570, 460, 160), np.linspace(460, 580, 160)
+    image = rgb(Decoded(frame, Converter()), short_side).astype(int)
+    assert np.abs(np.diff(image, axis=1)).max() <= 8
+    assert np.abs(np.diff(image, axis=0)).max() <= 2
+    assert image[0, 0, 2] > image[0, 0, 0] + 40
+    assert image[0, -1, 0] > image[0, -1, 2] + 40
+
+
 @needs_ffmpeg
 def test_a_small_picture_is_the_mean_of_the_whole_one(tmp_path: Path) -> None:
     path = film(
