@@ -27,7 +27,7 @@ from actfusion_stream.weights.familiarity import Familiarity, steps_of
 
 from .data.features import ArrayFeatures
 from .demo.extractor import extract_all, train_extractor
-from .demo.model import SECOND, train
+from .demo.model import SECOND, THIRD, train
 from .demo.sequences import SCRIPT_SEEDS, SequenceSource, load_videos
 from .demo.videos import EXTRACTOR_SEEDS, MODEL_SEEDS, SPEC, VALIDATION_SEEDS, render_all
 from .training.familiarity import learn_familiarity
@@ -92,6 +92,12 @@ def main(arguments: list[str] | None = None) -> int:
         default=3000,
         help="of a second round, in which more of whole videos is to be anticipated",
     )
+    parser.add_argument(
+        "--third-steps",
+        type=whole_number("steps", 1, 1_000_000),
+        default=7000,
+        help="of a third one, in which futures are decided upon later in denoising",
+    )
     options = parser.parse_args(arguments)
     work: Path = options.work
     work.mkdir(parents=True, exist_ok=True)
@@ -104,7 +110,9 @@ def main(arguments: list[str] | None = None) -> int:
     source = SequenceSource(load_videos(work, seeds), SPEC.period)
     model = train(source, work, options.model_steps)
     model = train(source, work, options.second_steps, SECOND, model)
-    steps = {f"{name}_steps": getattr(options, f"{name}_steps") for name in ("extractor", "model", "second")}
+    model = train(source, work, options.third_steps, THIRD, model)
+    stages = ("extractor", "model", "second", "third")
+    steps = {f"{name}_steps": getattr(options, f"{name}_steps") for name in stages}
     save_checkpoint(work, model, options.out, steps)
     log.info("wrote %s, %.1f MB", options.out, options.out.stat().st_size / 1e6)
     return 0
