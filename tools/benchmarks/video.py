@@ -51,10 +51,10 @@ class Took(NamedTuple):
 
 def video_rows(setting: Setting) -> Iterator[Row]:
     """Overlay and export, watching alone, and a short clip from its start to its end."""
-    seconds, size = (2, (240, 135)) if setting.small else (50, (1920, 1080))
+    seconds, size = (4, (240, 136)) if setting.small else (50, (1920, 1080))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        short = _drawn(folder / "short.mp4", 2 if setting.small else 5, (320, 240))
+        short = _drawn(folder / "short.mp4", 4 if setting.small else 5, (320, 240))
         ours = (*_STREAM, str(short), "--device", setting.device.type)
         took = _in_turns({"ours": ours}, setting.rounds)["ours"]
         target = None if setting.small else 2.0
