@@ -146,7 +146,7 @@ def main() -> None:
         picture.paste(left, (0, 0))
         picture.paste(right, (SIZE[0] + 8, 0))
         pictures.append(picture)
-    palette = mosaic(pictures[:: len(pictures) // 8]).quantize(64)
+    palette = mosaic(pictures[:: len(pictures) // 8]).quantize(128)
     reduced = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     reduced[0].save(
         target, save_all=True, append_images=reduced[1:], duration=1000 // PICTURES, loop=0, optimize=True
