@@ -6,6 +6,8 @@
 # ones start at once. PYTHON chooses the interpreter of .venv: make demo PYTHON=python3.12
 
 PYTHON ?= python3
+# Processes that run tests; each takes up to 2 GB.
+WORKERS ?= 2
 BIN := .venv/bin
 
 .PHONY: demo docs lint test test-all
@@ -29,10 +31,10 @@ lint: .venv/installed-dev
 	$(BIN)/lint-imports --no-cache --no-logo
 
 test: lint
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) --dist loadfile
 
 test-all: lint
-	$(BIN)/python -m pytest -rs
+	$(BIN)/python -m pytest -rs -n $(WORKERS) --dist loadfile
 
 # An empty file says which extras are installed; newer project files make pip look again.
 .venv/installed: pyproject.toml constraints.txt | .venv/bin/pip

@@ -29,6 +29,7 @@ def end(*, interrupted: bool = False, frames: int = 300) -> Summary:
         lookahead=0.5,
         elapsed=5.0,
         speed=2.0,
+        note=None,
         latency_ms={},
         segments=(),
     )

@@ -94,7 +94,8 @@ def test_a_stream_that_is_killed_and_restarted_goes_on(scheme: str) -> None:
     assert all(one < other for one, other in itertools.pairwise(times))
     assert times[-1] == pytest.approx(elapsed, abs=3.0)
     (cause,) = {frame.gap for frame in frames if frame.gap}
-    assert cause.split(" ")[0] in ("the", "silent", "broke", "nothing")
+    # "Connection refused" is what the next request of HLS finds, where it comes before the restart.
+    assert cause.split(" ")[0] in ("the", "silent", "broke", "nothing", "Connection")
     assert reader.connections >= 2
     assert {frame.image.shape for frame in frames} == {(48, 64, 3)}
     wide = frames[-1].image  # 96x48 fitted into 64x48: bars above and below

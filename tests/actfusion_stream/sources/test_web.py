@@ -281,4 +281,4 @@ def test_the_command_keeps_what_came_and_says_what_did_not(run, ts: bytes, tmp_p
     assert err.count("\n") == 1
     summary = events_of(events.read_text())[-1]
     assert 100 < summary["frames"] < 200
-    assert segments.read_text().startswith("label,start,end,confidence\n")
+    assert segments.read_text().startswith("video,label,start,end,confidence\n")
