@@ -62,10 +62,10 @@ def route(u: float, *stops: tuple[float, Point]) -> Point:
 class Canvas:
     """cv2 drawing in scene units, a layer at a time: first the soft shadows of the layer, then its shapes."""
 
-    def __init__(self, image: np.ndarray, scale: float, left: float, light: Point, mirror: bool) -> None:
+    def __init__(self, image: np.ndarray, scale: float, corner: Point, light: Point, mirror: bool) -> None:
         self.image, self.scale = image, scale
         self._unit = scale * (1 << _SHIFT)  # scene units to cv2's fixed point
-        self._margin = left * (1 << _SHIFT) + 0.5
+        self._corner = np.array(corner) * (1 << _SHIFT) + 0.5  # of the scene in the picture
         self.light, self.mirror = np.array(light), mirror  # a left-handed cook's kitchen is the mirror image
         self._shapes: list[tuple[np.ndarray, Color, int]] = []  # (points, color, line thickness or 0)
         self._shadows: list[tuple[np.ndarray, int]] = []
@@ -77,7 +77,7 @@ class Canvas:
             xy = np.asarray(points) * (-self._unit, self._unit) + (WIDTH * self._unit, 0.0)
         else:
             xy = np.asarray(points) * self._unit
-        pixels: np.ndarray = (xy + (shade + np.array((self._margin, 0.5)))).astype(np.int32)
+        pixels: np.ndarray = (xy + (shade + self._corner)).astype(np.int32)
         return pixels
 
     def polygon(self, points: np.ndarray | list[Point], color: Color, lift: float = 0.0) -> None:

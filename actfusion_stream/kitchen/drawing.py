@@ -6,7 +6,7 @@ are told apart as in a real kitchen, by hands, tools, things and how they move.
 
 Every frame is a pure function of (seed, seconds, size, time): frames can be drawn in any order, by any number
 of processes.
-Scene units: 320 x 240, origin top left; other sizes scale the scene and fill the rest with worktop.
+Scene units: 320 x 240, origin top left; other sizes scale the scene, and put it in the middle of the worktop.
 """
 
 from __future__ import annotations
@@ -75,7 +75,8 @@ class Kitchen:
         self.scene = draw_scene(seed, made)
         self.cook = Cook(self.script, self.scene)
         self._scale = min(size[0] / WIDTH, size[1] / HEIGHT)
-        self._left = (size[0] - WIDTH * self._scale) / 2
+        # In the middle of a wide picture, and of a tall one: the cook's sleeves go on to its edge.
+        self._corner = (size[0] - WIDTH * self._scale) / 2, (size[1] - HEIGHT * self._scale) / 2
         self._base: tuple[np.ndarray, np.ndarray] | None = None
 
     def frame(self, time: float) -> np.ndarray:
@@ -96,7 +97,7 @@ class Kitchen:
         return label_at(self.script, time)
 
     def _canvas(self, image: np.ndarray) -> Canvas:
-        return Canvas(image, self._scale, self._left, self.scene.light, self.scene.mirror)
+        return Canvas(image, self._scale, self._corner, self.scene.light, self.scene.mirror)
 
     def _base_layers(self) -> tuple[np.ndarray, np.ndarray]:
         """What never moves: worktop and board as a picture, and the light as a gain map (128 = unchanged)."""
@@ -285,6 +286,14 @@ class Kitchen:
             c.polygon(np.concatenate([left, right[::-1]]), color, lift)
 
         sleeve(0.3, 1.0, 17.0, 6.6, s.hand, 8.0)
+        below = (
+            self._corner[1] / self._scale
+        )  # scene units of a tall picture that the shoulder does not reach
+        if below:
+            along = (axis[0] - axis[1]) / abs(axis[0, 1] - axis[1, 1])
+            start, end = axis[0] - along, axis[0] + below * along
+            aside = normal[0] * 22.0 * size
+            c.polygon([*map(tuple, (start + aside, end + aside, end - aside, start - aside))], s.sleeve, 8.0)
         sleeve(0.0, round(s.sleeve_reach * 9) / 9, 22.0, 9.6, s.sleeve, 8.0)
         self._draw_hand(c, hand, forward + hand.turn, side, size)
 

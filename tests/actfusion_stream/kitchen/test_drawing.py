@@ -57,8 +57,8 @@ def test_any_size_shows_the_whole_scene(size: tuple[int, int]):
     image = Kitchen(10007, size=size).frame(20.0)
     assert image.shape == (size[1], size[0], 3)
     scale = min(size[0] / WIDTH, size[1] / HEIGHT)
-    left = (size[0] - WIDTH * scale) / 2
-    scene = image[: round(HEIGHT * scale), round(left) : round(left + WIDTH * scale)]
+    left, top = (size[0] - WIDTH * scale) / 2, (size[1] - HEIGHT * scale) / 2
+    scene = image[round(top) : round(top + HEIGHT * scale), round(left) : round(left + WIDTH * scale)]
     usual = fields(Kitchen(10007).frame(20.0))
     assert np.abs(fields(scene) - usual).mean() < 0.6 * np.abs(fields(scene)[::-1] - usual).mean()
 
@@ -86,3 +86,15 @@ def test_an_action_changes_the_picture(label: str):
     )
     assert difference(before, middle) > 0.01, "hands have come"
     assert max(difference(middle, late), difference(before, after)) > 0.002, "and something has been done"
+
+
+@pytest.mark.parametrize("seed", [10007, 10008, 10009])
+def test_in_a_tall_picture_the_sleeves_reach_the_edge_and_the_scene_is_in_the_middle(seed: int) -> None:
+    kitchen = Kitchen(seed, 90.0, (270, 480))
+    picture = kitchen.frame(40.0)
+    lowest = picture[472:478].astype(float).mean(0)  # (W, 3)
+    steep = np.abs(lowest[5:] - lowest[:-5]).max(1) > 25
+    edges = np.split(np.flatnonzero(steep), np.flatnonzero(np.diff(np.flatnonzero(steep)) > 15) + 1)
+    assert len(edges) == 4, "of two sleeves"
+    board = kitchen.scene.board[1] * 270 / 320 + (480 - 240 * 270 / 320) / 2
+    assert 200 < board < 280
