@@ -141,6 +141,12 @@ def _parser() -> OneLineParser:
         "and so are --events and --segments",
     )  # fmt: skip
     parser.add_argument(
+        "--labels", choices=("online", "hindsight"),
+        help="on the annotated video: what was said while it ran, or the final segments, with what was "
+        "anticipated at the time, for which a file is read twice (default: hindsight for files, online for "
+        "what is live)",
+    )  # fmt: skip
+    parser.add_argument(
         "--events", metavar="FILE.jsonl", type=lambda text: text if text == "-" else str(_file(text)),
         help="what was said at every tick, a JSON object a line; - for stdout",
     )  # fmt: skip

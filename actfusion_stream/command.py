@@ -6,7 +6,8 @@ import argparse
 import contextlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from actfusion_stream.runner import Outcome
     from actfusion_stream.sinks.sink import Sink
     from actfusion_stream.weights.extractor_choice import ExtractorChoice
+
+_PLAIN_PROGRESS = 10.0  # seconds from line to line, where there is no terminal
 
 
 def watch(options: argparse.Namespace, interrupts: Interrupts, printing: Printing) -> int:
@@ -191,7 +194,6 @@ def _show(
 
 def _sinks(options: argparse.Namespace, source: str | Path | int) -> list[Sink]:
     """Where results are to go; every target is checked here, before any work is done."""
-    from actfusion_stream.sinks.annotated_video import AnnotatedVideo
     from actfusion_stream.sinks.events import EventLog
     from actfusion_stream.sinks.prometheus import Metrics
     from actfusion_stream.sinks.segments import SegmentFile
@@ -200,13 +202,59 @@ def _sinks(options: argparse.Namespace, source: str | Path | int) -> list[Sink]:
     if options.events:
         sinks.append(EventLog(options.events, source))
     if options.output:
-        sinks.append(AnnotatedVideo(options.output, source))
+        sinks.append(_video(options, source))
+    elif options.labels:
+        raise StreamError(f"--labels {options.labels}: only with --output, e.g. --output annotated.mp4")
     sinks += [SegmentFile(path, source) for path in options.segments]
     if options.metrics is not None:
         sinks.append(
             Metrics(options.metrics, lambda port: complain(f"metrics at http://127.0.0.1:{port}/metrics"))
         )
     return sinks
+
+
+def _video(options: argparse.Namespace, source: str | Path | int) -> Sink:
+    """The annotated video, with the labels that were asked for, or those that the source allows."""
+    from actfusion_stream.sinks.annotated_video import AnnotatedVideo
+    from actfusion_stream.sinks.hindsight import HindsightVideo
+    from actfusion_stream.sources.source import is_repeatable
+
+    again = is_repeatable(source) and not options.realtime
+    if options.labels == "online" or (options.labels is None and not again):
+        return AnnotatedVideo(options.output, source)
+    if not again and (not isinstance(source, Path) or source.exists()):
+        found = "--realtime" if options.realtime else "this source"
+        raise StreamError(
+            f"--labels hindsight: needs a file that is read twice, which {found} does not allow; give online"
+        )
+    return HindsightVideo(options.output, source, lambda: _progress(options))
+
+
+@contextlib.contextmanager
+def _progress(options: argparse.Namespace) -> Iterator[Callable[[float], None]]:
+    """Show on standard error how far the second pass over a file has come."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True, highlight=False)
+    name = printable(f"drawing {options.output.name}")
+    if options.display == "none":
+        yield lambda share: None
+    elif console.is_terminal and not console.is_dumb_terminal:
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn())
+        with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bars:
+            task = bars.add_task(name, total=1.0)
+            yield lambda share: bars.update(task, completed=share)
+    else:
+        told = time.monotonic()
+
+        def tell(share: float) -> None:
+            nonlocal told
+            if time.monotonic() >= told + _PLAIN_PROGRESS:
+                told = time.monotonic()
+                complain(f"{name}: {share:.0%}")
+
+        yield tell
 
 
 def complain(line: str) -> None:

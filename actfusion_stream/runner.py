@@ -66,6 +66,7 @@ def run(stream: Stream, sinks: Iterable[Sink] = (), view: View | None = None) ->
         except KeyboardInterrupt:
             # Whoever cannot wait for the model's last word gets what it said last.
             stream.stop()
+            outlets.hurry()
             outlets.end(interrupted=True)
             outlets.finish(outlets.said, Summary.of(stream, outlets.said))
             raise

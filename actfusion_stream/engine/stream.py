@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -27,7 +28,13 @@ from actfusion_stream.engine.timeline import Gap, Segment, Tick
 from actfusion_stream.errors import StreamError
 from actfusion_stream.extractors.precision import AUTO
 from actfusion_stream.sources.frames import Frame, SourceInfo
-from actfusion_stream.sources.source import MAX_STALENESS, Source, check_patience, open_source
+from actfusion_stream.sources.source import (
+    MAX_STALENESS,
+    Source,
+    check_patience,
+    is_repeatable,
+    open_source,
+)
 from actfusion_stream.weights.extractor_choice import ExtractorChoice
 
 
@@ -56,6 +63,7 @@ class StreamInfo:
         lookahead: seconds by which the past trails the newest frame.
         stats: counters and latencies, which go on counting.
         stopped: tells whether somebody has called `Stream.stop`, and nobody is to be waited for any longer.
+        again: opens the same part of the source once more, from its beginning; None where that cannot be.
     """
 
     source: SourceInfo
@@ -63,6 +71,7 @@ class StreamInfo:
     lookahead: float
     stats: Stats
     stopped: Callable[[], bool] = lambda: False
+    again: Callable[[], Source] | None = None
 
 
 class Stream:
@@ -76,11 +85,17 @@ class Stream:
         stopped: somebody has called `stop`.
     """
 
-    def __init__(self, source: Source, engine: Engine, session: Session) -> None:
+    def __init__(
+        self,
+        source: Source,
+        engine: Engine,
+        session: Session,
+        again: Callable[[], Source] | None = None,
+    ) -> None:
         self.engine, self._source, self._session = engine, source, session
         self.stopped = False
         self.about = StreamInfo(
-            source.info, engine.class_names, engine.lookahead, session.stats, lambda: self.stopped
+            source.info, engine.class_names, engine.lookahead, session.stats, lambda: self.stopped, again
         )
         self._closed = False
 
@@ -260,7 +275,10 @@ def open_stream(
                 force_extractor=force_extractor,
                 precision=precision,
             )
+        again = None
         if not isinstance(source, Source):
+            if is_repeatable(source) and not realtime:
+                again = partial(open_source, source, rate=rate, start=start, duration=duration)
             source = open_source(
                 source,
                 outage=outage,
@@ -279,7 +297,7 @@ def open_stream(
             name=info.name,
             stats=Stats(drops=source.drops),
         )
-        return Stream(source, engine, session)
+        return Stream(source, engine, session, again)
     except BaseException:
         if isinstance(source, Source):
             source.close()

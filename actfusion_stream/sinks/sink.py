@@ -62,6 +62,9 @@ class Sink:
             summary: the stream in numbers; `summary.interrupted` if its source was not read to the end.
         """
 
+    def hurry(self) -> None:
+        """Nobody waits any longer: what is still to be done may take half a second, and be cut short."""
+
     def close(self) -> None:
         """Let go of everything; what has been written stays readable. Called last, whatever happened."""
 
@@ -123,6 +126,9 @@ class Sinks:
 
         self._tell(finish, last_words=True)
 
+    def hurry(self) -> None:
+        self._tell(lambda sink: sink.hurry(), last_words=True)
+
     def close(self) -> None:
         """Close those that are left, all of them, whatever one of them raises."""
         while self._sinks:
@@ -132,6 +138,7 @@ class Sinks:
             except (StreamError, OSError) as error:
                 self.errors.append(error)
             except BaseException:
+                self.hurry()
                 self.close()
                 raise
 

@@ -153,6 +153,13 @@ def is_file(source: str | Path | int | None) -> bool:
     return not _is_device(Path(source)) and not Path(source).is_dir()
 
 
+def is_repeatable(source: str | Path | int | None) -> bool:
+    """Whether each opening reads it from its beginning: of a file, or a folder of pictures."""
+    if source is None or isinstance(source, int) or is_address(source) or source == STANDARD_INPUT:
+        return False
+    return os.path.isfile(source) or os.path.isdir(source)  # no pipe, and no device
+
+
 def _live(name: str, connect: Callable[[], Connection], outage: float | None) -> Reader:
     from actfusion_stream.sources.live import OUTAGE_SECONDS, LiveReader
 

@@ -6,7 +6,9 @@ anticipates. All views ask here, and say the same.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -57,6 +59,25 @@ def moment_of(tick: Tick, time: float) -> Moment:
     if now in upcoming:
         return Moment(tick, time, now, upcoming[upcoming.index(now) + 1 :], ())
     return Moment(tick, time, tick.current, upcoming, tick.next)
+
+
+def in_hindsight(final: Sequence[Segment], tick: Tick | None, time: float) -> Moment:
+    """What turned out to be done at a time, and what was said at that time to come next.
+
+    Args:
+        final: the final segmentation, at least one segment.
+        tick: what was said then; None before the first.
+        time: seconds of the source.
+
+    Returns:
+        `now` is of the final segmentation, in a gap the one before it. The rest is as it was said, but that
+        an action is no longer to come which had in fact begun.
+    """
+    now = final[max(bisect_right(final, time, key=lambda segment: segment.start) - 1, 0)]
+    said = moment_of(Tick(time, time, (now,), ()) if tick is None else tick, time)
+    if said.coming and said.coming[0].label == now.label:
+        return replace(said, now=now, coming=said.coming[1:], candidates=())
+    return replace(said, now=now)
 
 
 def starts_in(candidate: Candidate, time: float) -> str:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from actfusion_stream.views.moment import UNFAMILIAR, Moment, agreement, moment_of
+from actfusion_stream.views.moment import UNFAMILIAR, Moment, agreement, in_hindsight, moment_of
 from actfusion_stream.views.palette import GREY, INK, PAPER, Color, class_colors, mix, subdued, text_color
 from actfusion_stream.views.patches import TRACK, Patch, fade, hatch, over, scrim, swatch
 from actfusion_stream.views.wording import percent, spoken, timeline_window
@@ -39,9 +39,14 @@ class Overlay:
     Args:
         class_names: the classes in the order of the checkpoint; they decide the colours.
         duration: seconds of the whole source, None for a live one; short sources get a finer strip.
+        final: the final segmentation, to draw it in the place of what ticks say of now and of the past; ()
+            for what a live viewer saw.
     """
 
-    def __init__(self, class_names: Sequence[str], duration: float | None = None) -> None:
+    def __init__(
+        self, class_names: Sequence[str], duration: float | None = None, final: Sequence[Segment] = ()
+    ) -> None:
+        self._final = tuple(final)
         self._colors = class_colors(class_names)
         self._columns = {name: column for column, name in enumerate(class_names)}
         self._window = timeline_window(duration)
@@ -63,8 +68,11 @@ class Overlay:
         """
         layout = _layout(height, width)
         moment = None if tick is None else moment_of(tick, time)
+        if self._final:
+            moment = in_hindsight(self._final, tick, time)
+        coming = None if tick is None else self._next(moment)
         patches = {
-            "text": self._text_patch(layout, width, moment),
+            "text": self._text_patch(layout, width, self._now(moment), coming),
             "strip": self._strip_patch(layout, width, time, tick),
         }
         if layout.strip_ends < layout.bottom:
@@ -79,9 +87,7 @@ class Overlay:
         before = self._drawn.get(name)
         return before if before is not None and before[0] == looks else (looks, draw())
 
-    def _text_patch(self, layout: _Layout, width: int, moment: Moment | None) -> _Drawn:
-        now, coming = self._now(moment), self._next(moment)
-
+    def _text_patch(self, layout: _Layout, width: int, now: _Said, coming: _Said | None) -> _Drawn:
         def write(canvas: np.ndarray) -> None:
             self._draw_now(canvas, layout, now)
             if coming is not None and layout.next_baseline:
@@ -199,11 +205,21 @@ class Overlay:
         strip[:] = TRACK
         stripes = hatch(bottom - top, width, layout.hatch, -origin % (2 * layout.hatch))
         past, future = (tick.past, tick.future) if tick is not None else ((), ())
+        ends, begins = width, 0  # of the past, and of the future
+        if self._final:
+            past = self._final
+            ends = min(origin + round(past[-1].end * scale), now)
+            begins = ends + layout.line
         shown = [(segment, False) for segment in self._window.in_sight(past, time)]
         shown += [(segment, True) for segment in self._window.in_sight(future, time)]
         for segment, anticipated in shown:
             start, end = (origin + round(t * scale) for t in (segment.start, segment.end))
-            start, end = max(start, 0), min(end - layout.line, width)  # a dark hairline before the next one
+            # A dark hairline before the next one.
+            start, end = (
+                (max(start, begins), min(end - layout.line, width))
+                if anticipated
+                else (max(start, 0), min(end - layout.line, ends))
+            )
             if start >= end:
                 continue
             color = self._color(segment)

@@ -291,7 +291,7 @@ def test_ctrl_c_before_the_first_tick(long_video: Path, tiny_checkpoint: Path, t
     target, log = tmp_path / "annotated.mp4", tmp_path / "events.jsonl"
     process = start(
         "--video", long_video, "--checkpoint", tiny_checkpoint, "--tick", "60", "--display", "none",
-        "--events", log, "--output", target,
+        "--events", log, "--output", target, "--labels", "online",
     )  # fmt: skip
     while process.poll() is None and not any(name.endswith(".partial.mkv") for name in names(tmp_path)):
         time.sleep(0.01)

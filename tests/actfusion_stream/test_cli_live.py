@@ -94,7 +94,7 @@ def test_a_second_ctrl_c_leaves_a_video_that_plays(
     monkeypatch.setattr(Stream, "finish", second)
     began = time.monotonic()
     arguments = ["--video", long_video, "--checkpoint", tiny_checkpoint, "--display", "none", "--tick", "1"]
-    outputs = ["--events", tmp_path / "a.jsonl", "--output", tmp_path / "a.mp4"]
+    outputs = ["--events", tmp_path / "a.jsonl", "--output", tmp_path / "a.mp4", "--labels", "online"]
     assert cli.main([str(argument) for argument in [*arguments, *outputs]]) == 130
     assert time.monotonic() - began < 50
     assert capsys.readouterr().err == "actfusion-stream: stopped\n"
@@ -245,7 +245,7 @@ def test_any_stage_may_break_while_all_queues_are_full(
     status = cli.main(
         [
             "--video", str(long_video), "--checkpoint", str(tiny_checkpoint), "--display", "none",
-            "--tick", "0.3",
+            "--tick", "0.3", "--labels", "online",
             "--output", str(tmp_path / "a.mp4"), "--events", str(tmp_path / "events.jsonl"),
         ]
     )  # fmt: skip

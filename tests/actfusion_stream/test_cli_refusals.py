@@ -15,7 +15,9 @@ import pytest
 import torch
 from command_line import REPOSITORY, frame_times, names
 from safetensors.torch import save_file
-from sample_videos import make_video, packets
+from sample_videos import make_video, packets, ramp
+
+from actfusion_stream import cli
 
 # -- what it refuses
 
@@ -251,17 +253,22 @@ def test_a_full_disk_under_the_events(run, tmp_path: Path):
     assert (status, err) == (1, f"{said}\n"), "with nothing left to do it stops"
 
 
-def test_a_full_disk_under_the_video(run, long_video: Path, tmp_path: Path):
-    target = tmp_path / "annotated.mp4"
+@pytest.mark.parametrize(
+    ("labels", "more"), [("online", ""), ("hindsight", "; everything else was finished")]
+)
+def test_a_full_disk_under_the_video(run, labels: str, more: str, tmp_path: Path):
+    video = make_video(tmp_path / "in.mp4", times=ramp(90), size=(320, 240))
+    (tmp_path / "out").mkdir()
+    target = tmp_path / "out" / "annotated.mp4"
     _, hard = limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
     try:
-        status, _, err = run("--output", target, "--display", "none", video=long_video)
+        status, _, err = run("--output", target, "--labels", labels, "--display", "none", video=video)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    (kept,) = tmp_path.iterdir()
+    (kept,) = target.parent.iterdir()
     said = f"{target}: cannot be written (File too large); what was recorded is kept as {kept}"
-    assert (status, err) == (1, f"actfusion-stream: {said}\n")
+    assert (status, err) == (1, f"actfusion-stream: {said}{more}\n")
     assert len(frame_times(kept)) > 5
 
 
@@ -271,3 +278,22 @@ def test_a_name_that_is_no_text_is_no_traceback(run, tiny_video: Path, tmp_path:
     status, out, err = run("--events", tmp_path / os.fsdecode(b"\xff.jsonl"), video=odd)
     assert (status, err) == (0, "")
     assert "[red].mp4: 64x48" in out
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        (["-", "--output", "{}/a.mp4"], "needs a file that is read twice, which this source does not allow"),
+        (["{}/in.mp4", "--realtime", "--output", "{}/a.mp4"], "which --realtime does not allow; give online"),
+        (["{}/in.mp4"], "--labels hindsight: only with --output, e.g. --output annotated.mp4"),
+    ],
+)
+def test_labels_in_hindsight_need_a_file_and_a_video(
+    given: list[str], line: str, tiny_video: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+):
+    shutil.copy(tiny_video, tmp_path / "in.mp4")
+    assert cli.main([*(one.format(tmp_path) for one in given), "--labels", "hindsight"]) == 1
+    out, err = capfd.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert line in err
+    assert names(tmp_path) == ["in.mp4"]

@@ -43,6 +43,7 @@ def test_a_reader_who_stalls_holds_up_neither_a_signal_nor_the_export(
     process = start(
         "--video", long_video, "--checkpoint", tiny_checkpoint, "--display", "none", "--tick", "0.04",
         "--events", tmp_path / "events", "--output", tmp_path / "a.mp4", "--horizon", "60s",
+        "--labels", "online",
     )  # fmt: skip
     with (tmp_path / "events").open("rb") as stalled:
         assert stalled.readline()

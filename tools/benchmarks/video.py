@@ -77,7 +77,7 @@ def _export_rows(clip: Path, what: str, setting: Setting) -> Iterator[Row]:
             "decode": (*_FFMPEG, "-i", str(clip), "-f", "null", "-"),
             "watch": ours,
             "encode": (*_FFMPEG, "-i", str(clip), *_X264, str(made[0])),
-            "export": (*ours, "--output", str(made[1])),
+            "export": (*ours, "--labels", "online", "--output", str(made[1])),
         },
         setting.rounds,
     )
