@@ -63,7 +63,7 @@ class DilatedLayer(nn.Module):
     ) -> None:
         super().__init__()
         self.dim, self.kernel, self.dilation = dim, kernel, dilation
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.conv = nn.Conv1d(dim, dim, kernel, padding=kernel // 2 * dilation, dilation=dilation)
         self.query = nn.Conv1d(dim + conditioning_dim, dim, 1)
         self.key = nn.Conv1d(dim + conditioning_dim, dim, 1)
@@ -165,6 +165,29 @@ class DilatedLayer(nn.Module):
         centred = x - (x * valid).sum(dim=2, keepdim=True) / count
         variance = (centred.square() * valid).sum(dim=2, keepdim=True) / count
         return centred * (variance + self.norm.eps).rsqrt()
+
+
+class Dropout(nn.Module):
+    """Torch's dropout, at less cost on a CPU: a random number of 64 bits decides over four values.
+
+    Of conditioning (1, 192, 1500) torch draws for 1.3 ms, as long as seven products with it take; this for
+    0.3. The rate is rounded to a multiple of 1 / 65536.
+
+    Args:
+        rate: share of the values that become 0 in training; the others grow by as much.
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.dropped = round(rate * 2**16)  # of all numbers of 16 bits
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.dropped == 0:
+            return x
+        drawn = torch.empty((x.numel() + 3) // 4, dtype=torch.int64, device=x.device)
+        bits = drawn.random_(-(2**63), None).view(torch.int16)[: x.numel()].view(x.shape)
+        kept = (bits >= self.dropped - 2**15).to(x.dtype)
+        return x * kept.mul_(1 / (1 - self.dropped / 2**16))
 
 
 def product(weight: Tensor, x: Tensor, added: Tensor | None = None) -> Tensor:

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from actfusion_stream.models.actfusion import ActFusion, ActFusionConfig
+from actfusion_stream.models.dilated import Dropout
 from actfusion_stream.models.losses import (
     LossConfig,
     balanced_class_weights,
@@ -161,3 +162,22 @@ def test_the_plain_reading_gives_the_authors_numbers(
     assert np.abs(logits - reference["encoder_logits"][0]).max() < 1e-4
     decoded = plain.decode(w, sizes, noisy, 640, conditioning)
     assert np.abs(decoded - reference["decoder_logits_t640"][0]).max() < 1e-4
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5])
+def test_dropout_drops_its_share_anew_each_time_and_keeps_the_mean(rate: float) -> None:
+    dropout = Dropout(rate).train()
+    x = torch.ones(3, 25, 1333, requires_grad=True)  # 99975 values, no multiple of four
+    torch.manual_seed(0)
+    first, second = dropout(x), dropout(x)
+    assert sorted(first.unique().tolist()) == pytest.approx([0.0, 1 / (1 - rate)], rel=1e-4)
+    assert (first == 0).float().mean().item() == pytest.approx(rate, abs=0.005)
+    both = ((first == 0) & (second == 0)).float().mean().item()
+    assert both == pytest.approx(rate**2, abs=0.005)
+    beside = ((first[..., 1:] == 0) & (first[..., :-1] == 0)).float().mean().item()
+    assert beside == pytest.approx(rate**2, abs=0.005)
+    first.sum().backward()
+    assert torch.equal(x.grad, first.detach())
+    torch.manual_seed(0)
+    assert torch.equal(dropout(x), first)
+    assert dropout.eval()(x) is x
