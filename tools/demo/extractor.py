@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -53,17 +54,44 @@ def zoom(clip: Tensor, factor: float) -> Tensor:
     return F.pad(scaled, (-(dx // 2), dx // 2 - dx, -(dy // 2), dy // 2 - dy))
 
 
-def train_extractor(frames: Path, work: Path, steps: int, batch: int = 16, rate: float = 2e-3) -> None:
-    final, resume = work / "extractor.pt", work / "extractor.resume.pt"
+@dataclass(frozen=True)
+class Round:
+    """One rise and fall of the learning rate of the extractor.
+
+    Attributes:
+        name: of its files.
+        number: from which its random numbers are drawn.
+        rate: highest learning rate.
+        by_class: share of clips that are drawn so that each action is as likely; the others are drawn as
+            actions last. What lasts a second is seldom seen otherwise, and told apart last.
+    """
+
+    name: str
+    number: int
+    rate: float
+    by_class: float
+
+
+FIRST = Round("extractor", 7, 2e-3, 0.0)
+SECOND = Round("extractor-2", 11, 1e-3, 0.5)
+
+
+def train_extractor(
+    frames: Path, work: Path, steps: int, of: Round = FIRST, begin: Path | None = None, batch: int = 16
+) -> Path:
+    """Train for `steps` of `batch` clips, from the weights at `begin`; the file of weights."""
+    final, resume = work / f"{of.name}.pt", work / f"{of.name}.resume.pt"
     if final.exists():
-        return
+        return final
     torch.manual_seed(0)
     data = ClipDataset(frames, EXTRACTOR_SEEDS)
     network = InceptionI3D(I3DConfig(width=SPEC.width, num_classes=len(CLASS_NAMES)))
     network.dropout.p = 0.2
     network = network.to(memory_format=torch.channels_last_3d)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.15)
+    if begin is not None:
+        network.load_state_dict(torch.load(begin, weights_only=True))
+    optimizer = torch.optim.AdamW(network.parameters(), lr=of.rate, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, of.rate, total_steps=steps, pct_start=0.15)
     first = 0
     if resume.exists():
         saved = torch.load(resume, weights_only=True)
@@ -71,14 +99,14 @@ def train_extractor(frames: Path, work: Path, steps: int, batch: int = 16, rate:
         optimizer.load_state_dict(saved["optimizer"])
         schedule.load_state_dict(saved["schedule"])
         first = saved["step"]
-        log.info("extractor: resumed at step %d", first)
+        log.info("%s: resumed at step %d", of.name, first)
     started, losses, right = time.perf_counter(), [], []
     network.train()
     for step in range(first, steps):
         # By step, so that a resumed run sees what an unbroken one sees.
-        rng = np.random.default_rng([7, step])
+        rng = np.random.default_rng([of.number, step])
         torch.manual_seed(step)
-        clips, labels = data.batch(batch, rng)
+        clips, labels = data.batch(batch, rng, of.by_class)
         logits = network(augment(scale_pixels(clips), rng)).mean(dim=2)
         loss = F.cross_entropy(logits, labels, label_smoothing=0.05)
         optimizer.zero_grad(set_to_none=True)
@@ -92,20 +120,20 @@ def train_extractor(frames: Path, work: Path, steps: int, batch: int = 16, rate:
             pace = (time.perf_counter() - started) / (step + 1 - first)
             left = pace * (steps - step - 1) / 60
             log.info(
-                "extractor: step %d/%d, loss %.3f, right %.1f %%, %.1f min left",
-                step + 1, steps, np.mean(losses[-100:]), 100 * np.mean(right[-100:]), left,
+                "%s: step %d/%d, loss %.3f, right %.1f %%, %.1f min left",
+                of.name, step + 1, steps, np.mean(losses[-100:]), 100 * np.mean(right[-100:]), left,
             )  # fmt: skip
         if (step + 1) % 250 == 0:
             state = {"network": network.state_dict(), "optimizer": optimizer.state_dict()}
             save_whole({**state, "schedule": schedule.state_dict(), "step": step + 1}, resume)
     save_whole(network.state_dict(), final)
+    return final
 
 
-def extract_all(frames: Path, work: Path, seeds: list[int]) -> None:
+def extract_all(frames: Path, folder: Path, weights: Path, seeds: list[int]) -> None:
     """Features (C, T) float32 of every video, at the stream's times, in MS-TCN's layout."""
-    folder = work / "features"
     folder.mkdir(exist_ok=True)
-    extractor = Extractor(SPEC, torch.load(work / "extractor.pt", weights_only=True))
+    extractor = Extractor(SPEC, torch.load(weights, weights_only=True))
     for seed in seeds:
         path = folder / f"{seed}.npy"
         if path.exists():

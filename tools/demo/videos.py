@@ -95,6 +95,11 @@ class ClipDataset:
     def __init__(self, folder: Path, seeds: range) -> None:
         self.videos = [np.load(folder / f"{seed}.npy", mmap_mode="r") for seed in seeds]
         self.labels = [frame_labels(seed) for seed in seeds]
+        # Of every class the frames (video, index) that show it, for `batch`.
+        self._shown = [
+            np.array([(v, i) for v, labels in enumerate(self.labels) for i in np.flatnonzero(labels == c)])
+            for c in range(len(CLASS_NAMES))
+        ]
 
     def clip(self, video: int, center: int) -> np.ndarray:
         """(window, h, w, 3) uint8; beyond the ends the first and the last frame are repeated."""
@@ -102,11 +107,15 @@ class ClipDataset:
         index = np.arange(center - SPEC.before, center + SPEC.after + 1).clip(0, len(frames) - 1)
         return np.asarray(frames[index[0] : index[-1] + 1])[index - index[0]]
 
-    def batch(self, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Clips (N, window, h, w, 3) uint8 and labels (N,) int64."""
+    def batch(self, size: int, rng: np.random.Generator, by_class: float = 0.0) -> tuple[Tensor, Tensor]:
+        """Clips (N, window, h, w, 3) uint8 and labels (N,) int64; of `by_class` of them the action is drawn."""
         clips, labels = [], []
-        for video in rng.integers(len(self.videos), size=size):
-            center = int(rng.integers(len(self.videos[video])))
+        for n, video in enumerate(rng.integers(len(self.videos), size=size)):
+            if n < round(by_class * size):
+                shown = self._shown[rng.integers(len(self._shown))]
+                video, center = shown[rng.integers(len(shown))]
+            else:
+                center = int(rng.integers(len(self.videos[video])))
             clips.append(self.clip(int(video), center))
             labels.append(int(self.labels[video][center]))
         return torch.from_numpy(np.stack(clips)), torch.tensor(labels)
