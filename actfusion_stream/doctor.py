@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
+from typing import Literal
 
 _PACKAGE = "actfusion-stream"
 _SHOWN = ("torch", "torchvision", "numpy", "av", "opencv-python", "pytorchvideo", "safetensors", "rich")
@@ -47,7 +48,9 @@ def _devices() -> Iterator[str]:
 def _codecs() -> Iterator[str]:
     import av
 
-    for what, mode, names in (("decoders", "r", _DECODERS), ("encoders", "w", _ENCODERS)):
+    kinds: tuple[tuple[str, Literal["r", "w"], tuple[str, ...]], ...]
+    kinds = (("decoders", "r", _DECODERS), ("encoders", "w", _ENCODERS))
+    for what, mode, names in kinds:
         here = {name: _codec(name, mode) for name in names}
         missing = [name for name, found in here.items() if not found]
         yield f"{what}: {', '.join(name for name in names if here[name])}" + (
@@ -56,11 +59,11 @@ def _codecs() -> Iterator[str]:
     yield f"FFmpeg: libavcodec {'.'.join(map(str, av.library_versions['libavcodec']))}"
 
 
-def _codec(name: str, mode: str) -> bool:
+def _codec(name: str, mode: Literal["r", "w"]) -> bool:
     from av.codec.codec import Codec, UnknownCodecError
 
     try:
-        Codec(name, "r" if mode == "r" else "w")
+        Codec(name, mode)
     except UnknownCodecError:
         return False
     return True

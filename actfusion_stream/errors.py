@@ -28,6 +28,14 @@ def in_a_line(error: StreamError | OSError) -> str:
     return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
 
 
+def print_error(what: Exception | str) -> None:
+    """Say on standard error, in one line, why a command gives up."""
+    from rich.console import Console
+
+    line = f"error: {what}"
+    Console(stderr=True).print(line, style="red", highlight=False, markup=False, soft_wrap=True)
+
+
 def number_within(
     name: str, given: object, lowest: float, highest: float, advice: str, *, above: bool = False
 ) -> float:

@@ -16,7 +16,7 @@ def choose_precision(wanted: str, spec: ExtractorSpec, device: torch.device) -> 
 
     Args:
         wanted: one of `PRECISIONS`; "auto" takes bfloat16 on a GPU, and for a large I3D on a processor that
-            computes in it (an exact window of the published network is then 3.7 times as fast), else float32.
+            computes in it (an exact window of the published network was 2.9 times as fast), else float32.
         spec: of the extractor.
         device: where it computes.
 

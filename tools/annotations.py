@@ -22,7 +22,7 @@ from actfusion_stream.annotations.annotated import Annotated, in_milliseconds
 from actfusion_stream.annotations.elan import elan_text
 from actfusion_stream.annotations.tables import csv_text
 from actfusion_stream.arguments import OneLineParser, number
-from actfusion_stream.errors import StreamError
+from actfusion_stream.errors import StreamError, print_error
 
 from .data.annotation_files import read_annotations, write_whole
 from .data.mstcn import feature_times, write_mstcn
@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
                 }
             write_mstcn(found, options.out, times, options.background, options.test)
     except (StreamError, OSError) as error:
-        console.print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        print_error(error)
         return 1
     count = sum(map(len, found.values()))
     print(f"{options.out}: {len(found)} videos, {count} segments")

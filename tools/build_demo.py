@@ -1,11 +1,13 @@
 """Make the bundled checkpoint from seeds alone: `python -m tools.build_demo`.
 
-Four stages, each of which picks up where it was stopped:
+Stages, each of which picks up where it was stopped:
     1. render: kitchen videos of the training seeds, as small frames on the extractor's time grid;
     2. extractor: a narrow I3D learns which action the middle of a clip shows;
     3. features: every video through that I3D, as the stream would compute them;
     4. model: ActFusion on those features, and on spliced ones: scripts that nobody has rendered, told in
        features borrowed from segments that somebody has. Anticipation needs many more recipes than pictures.
+The model learns in three rounds. Then the extractor learns on, features are computed anew, and the model gets
+used to them in a fourth round.
 Seeds below 10000 are for training and for choosing settings; the rest are never seen here.
 """
 
@@ -26,8 +28,9 @@ from actfusion_stream.weights.checkpoint import Checkpoint, bundled_checkpoint
 from actfusion_stream.weights.familiarity import Familiarity, steps_of
 
 from .data.features import ArrayFeatures
+from .demo.extractor import SECOND as EXTRACTOR_SECOND
 from .demo.extractor import extract_all, train_extractor
-from .demo.model import SECOND, THIRD, train
+from .demo.model import FOURTH, SECOND, THIRD, train
 from .demo.sequences import SCRIPT_SEEDS, SequenceSource, load_videos
 from .demo.videos import EXTRACTOR_SEEDS, MODEL_SEEDS, SPEC, VALIDATION_SEEDS, render_all
 from .training.familiarity import learn_familiarity
@@ -37,19 +40,21 @@ MEDIAN = 3  # feature steps
 log = logging.getLogger("build_demo")
 
 
-def familiarity_of(work: Path) -> Familiarity | None:
+def familiarity_of(folder: Path) -> Familiarity | None:
     """What the features of training look like; the validation seeds say how far from that is familiar."""
 
     def features(*seeds: int) -> list[ArrayFeatures]:
-        return [ArrayFeatures(np.load(work / "features" / f"{seed}.npy")) for seed in seeds]
+        return [ArrayFeatures(np.load(folder / f"{seed}.npy")) for seed in seeds]
 
     training, judges = features(*EXTRACTOR_SEEDS, *MODEL_SEEDS), features(*VALIDATION_SEEDS)
     return learn_familiarity(training, judges, 1, steps_of(SPEC.period))
 
 
-def save_checkpoint(work: Path, model: ActFusion, path: Path, steps: dict[str, int]) -> None:
-    """Both networks as one checkpoint, and how they were made."""
-    extractor_state = torch.load(work / "extractor.pt", weights_only=True)
+def save_checkpoint(
+    extractor: Path, features: Path, model: ActFusion, path: Path, steps: dict[str, int]
+) -> None:
+    """Both networks as one checkpoint, what the features are like, and how they were made."""
+    extractor_state = torch.load(extractor, weights_only=True)
     checkpoint = Checkpoint(
         class_names=CLASS_NAMES,
         model_config=model.config,
@@ -57,7 +62,7 @@ def save_checkpoint(work: Path, model: ActFusion, path: Path, steps: dict[str, i
         extractor_spec=Extractor(SPEC, extractor_state).spec,
         extractor_state=extractor_state,
         median=MEDIAN,
-        familiarity=familiarity_of(work),
+        familiarity=familiarity_of(features),
         training={
             "command": "python -m tools.build_demo",
             "extractor_seeds": [EXTRACTOR_SEEDS.start, EXTRACTOR_SEEDS.stop],
@@ -68,6 +73,13 @@ def save_checkpoint(work: Path, model: ActFusion, path: Path, steps: dict[str, i
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     checkpoint.save(path)
+
+
+def _source(frames: Path, folder: Path, extractor: Path) -> SequenceSource:
+    """Training sequences as this extractor sees them; features of all videos are left in the folder."""
+    seeds = [*EXTRACTOR_SEEDS, *MODEL_SEEDS]
+    extract_all(frames, folder, extractor, [*seeds, *VALIDATION_SEEDS])
+    return SequenceSource(load_videos(folder, seeds), SPEC.period)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -98,22 +110,35 @@ def main(arguments: list[str] | None = None) -> int:
         default=7000,
         help="of a third one, in which futures are decided upon later in denoising",
     )
+    parser.add_argument(
+        "--extractor-second-steps",
+        type=whole_number("steps", 1, 1_000_000),
+        default=8000,
+        help="of a second round of the extractor, half of whose clips are drawn by action",
+    )
+    parser.add_argument(
+        "--fourth-steps",
+        type=whole_number("steps", 1, 1_000_000),
+        default=3500,
+        help="of a last round of the model, with the features of that extractor",
+    )
     options = parser.parse_args(arguments)
     work: Path = options.work
     work.mkdir(parents=True, exist_ok=True)
     handlers: list[logging.Handler] = [logging.StreamHandler(), logging.FileHandler(work / "build.log")]
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", handlers=handlers)
-    render_all(work / "frames")
-    train_extractor(work / "frames", work, options.extractor_steps)
-    seeds = [*EXTRACTOR_SEEDS, *MODEL_SEEDS]
-    extract_all(work / "frames", work, [*seeds, *VALIDATION_SEEDS])
-    source = SequenceSource(load_videos(work, seeds), SPEC.period)
+    frames = work / "frames"
+    render_all(frames)
+    extractor = train_extractor(frames, work, options.extractor_steps)
+    source = _source(frames, work / "features", extractor)
     model = train(source, work, options.model_steps)
     model = train(source, work, options.second_steps, SECOND, model)
     model = train(source, work, options.third_steps, THIRD, model)
-    stages = ("extractor", "model", "second", "third")
-    steps = {f"{name}_steps": getattr(options, f"{name}_steps") for name in stages}
-    save_checkpoint(work, model, options.out, steps)
+    extractor = train_extractor(frames, work, options.extractor_second_steps, EXTRACTOR_SECOND, extractor)
+    source = _source(frames, work / "features-2", extractor)
+    model = train(source, work, options.fourth_steps, FOURTH, model)
+    steps = {name: count for name, count in vars(options).items() if name.endswith("_steps")}
+    save_checkpoint(extractor, work / "features-2", model, options.out, steps)
     log.info("wrote %s, %.1f MB", options.out, options.out.stat().st_size / 1e6)
     return 0
 

@@ -9,10 +9,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
 from actfusion_stream.arguments import OneLineParser
-from actfusion_stream.errors import StreamError
+from actfusion_stream.errors import StreamError, print_error
 
 from .data.dataset import read_mapping
 from .training.presets import PRESETS, add_preset_options, override
@@ -27,7 +25,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("-o", "--output", type=Path, required=True, help="the .safetensors file to write")
     add_preset_options(parser)
     options = parser.parse_args(arguments)
-    console = Console(stderr=True)
     try:
         preset = override(PRESETS[options.preset], vars(options))
         checkpoint = convert(options.released, preset, read_mapping(options.labels))
@@ -35,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
             raise StreamError(f"output {options.output}: there is no folder {options.output.parent}")
         checkpoint.save(options.output)
     except (StreamError, ValueError, OSError) as error:
-        console.print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        print_error(error)
         return 1
     config = checkpoint.model_config
     count = sum(weight.numel() for weight in checkpoint.model_state.values())

@@ -16,12 +16,10 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
-
 from actfusion_stream.annotations.annotated import Annotated, in_milliseconds, link, only
 from actfusion_stream.annotations.formats import ending_of, read_file, write_file
 from actfusion_stream.arguments import OneLineParser, number
-from actfusion_stream.errors import StreamError
+from actfusion_stream.errors import StreamError, print_error
 from actfusion_stream.sinks.targets import check_output, saying_where
 from actfusion_stream.sources.source import open_source
 
@@ -47,9 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
             with saying_where(path):
                 write_file(path, [replace(video, file=_file(video, options.video, path)) for video in videos])
     except StreamError as error:
-        Console(stderr=True).print(
-            f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True
-        )
+        print_error(error)
         return 1
     count = sum(len(video.segments) for video in videos)
     print(f"{', '.join(map(str, options.wanted))}: {len(videos)} videos, {count} segments")

@@ -17,7 +17,7 @@ from rich.console import Console
 from actfusion_stream.arguments import MOST_SEED, OneLineParser, number, whole_number
 from actfusion_stream.engine.engine import choose_device
 from actfusion_stream.engine.settings import FUTURES, MOST_FUTURES
-from actfusion_stream.errors import StreamError
+from actfusion_stream.errors import StreamError, print_error
 from actfusion_stream.files import replacing
 
 from .data.dataset import LABELS, Dataset
@@ -163,7 +163,7 @@ def main(arguments: list[str] | None = None) -> int:
             with replacing(options.json) as partial:
                 partial.write_text(json.dumps(figures, indent=1) + "\n")
     except (StreamError, ValueError, OSError) as error:
-        log.print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        print_error(error)
         return 1
     except KeyboardInterrupt:
         log.print("stopped")

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from actfusion_stream.arguments import OneLineParser, number, whole_number
 from actfusion_stream.engine.engine import choose_device
-from actfusion_stream.errors import StreamError
+from actfusion_stream.errors import StreamError, print_error
 from actfusion_stream.extractors.catalogue import I3D_STREAMS, NAMES
 from actfusion_stream.extractors.extractor import Extractor
 from actfusion_stream.extractors.flow import default_flow
@@ -101,16 +101,13 @@ def main(arguments: list[str] | None = None) -> int:
         folder = FeatureFolder(options.out, extractor, state)
         broken = extract_all(videos, extractor, folder, console)
     except (StreamError, ValueError, OSError, RuntimeError) as error:
-        console.print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        print_error(error)
         return 1
     except KeyboardInterrupt:
         console.print("stopped; the same command goes on with the video that was not done")
         return 130
     if broken:
-        console.print(
-            f"error: {len(broken)} of {len(videos)} videos could not be read: {', '.join(broken)}",
-            style="red", highlight=False, markup=False, soft_wrap=True,
-        )  # fmt: skip
+        print_error(f"{len(broken)} of {len(videos)} videos could not be read: {', '.join(broken)}")
         return 1
     return 0
 

@@ -13,11 +13,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
 from actfusion_stream.annotations.formats import read_file
 from actfusion_stream.arguments import OneLineParser, number
-from actfusion_stream.errors import StreamError
+from actfusion_stream.errors import StreamError, print_error
 from actfusion_stream.files import replacing
 from actfusion_stream.sinks.targets import check_output, saying_where
 
@@ -48,9 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         _plot(options)
     except StreamError as error:
-        Console(stderr=True).print(
-            f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True
-        )
+        print_error(error)
         return 1
     print(options.output)
     return 0

@@ -17,7 +17,7 @@ from pathlib import Path
 from rich.console import Console
 
 from actfusion_stream.arguments import OneLineParser, number
-from actfusion_stream.errors import StreamError
+from actfusion_stream.errors import StreamError, print_error
 from actfusion_stream.sinks.targets import check_output
 
 from .robustness.random_model import SPEC
@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
             check_output(options.json)
         found = soak(options.hours, options.rate, options.tick, options.memory, options.speed)
     except StreamError as error:
-        Console(stderr=True).print(f"error: {error}", style="red", highlight=False, markup=False)
+        print_error(error)
         return 1
     console.print(
         f"{found.hours:g} h of video in {found.seconds:.0f} s: {found.frames} frames, "

@@ -20,7 +20,7 @@ from rich.console import Console
 
 from actfusion_stream.arguments import MOST_SEED, OneLineParser, number, whole_number
 from actfusion_stream.engine.engine import choose_device
-from actfusion_stream.errors import StreamError, in_a_line
+from actfusion_stream.errors import StreamError, in_a_line, print_error
 
 from .data.dataset import LABELS
 from .training.device import failures_said
@@ -98,8 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
                 console,
             )
     except (StreamError, ValueError, OSError) as error:
-        said = in_a_line(error) if isinstance(error, OSError) else error
-        console.print(f"error: {said}", style="red", highlight=False, markup=False, soft_wrap=True)
+        print_error(in_a_line(error) if isinstance(error, OSError) else error)
         return 1
     except KeyboardInterrupt:
         console.print("stopped; the same command goes on from the last saved epoch")

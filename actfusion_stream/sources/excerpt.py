@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from actfusion_stream.errors import StreamError, number_within
-from actfusion_stream.sources.frames import Frame, Reader
+from actfusion_stream.sources.frames import Frame, Reader, Wrapped
 from actfusion_stream.sources.video_file import VideoFile
 
 _ROUNDING = 0.0005  # seconds: frames of 30 a second in a file that counts milliseconds
 _MOST = 1e6  # seconds
 
 
-class Excerpt:
+class Excerpt(Wrapped):
     """Delivers the frames of a reader from `start` on, for `duration` seconds.
 
     Args:
@@ -27,7 +27,7 @@ class Excerpt:
     """
 
     def __init__(self, reader: Reader, start: float = 0.0, duration: float | None = None) -> None:
-        self._reader = reader
+        super().__init__(reader)
         info = reader.info
         try:
             self._start = number_within("start", start, 0, _MOST, f"give seconds from 0 to {_MOST:g}")
@@ -47,14 +47,6 @@ class Excerpt:
         if info.sound is not None:
             info.sound.leave_out(before=self._start)
 
-    @property
-    def warning(self) -> str | None:
-        return self._reader.warning
-
-    @property
-    def remark(self) -> str | None:
-        return getattr(self._reader, "remark", None)
-
     def frames(self) -> Iterator[Frame]:
         """Frames of the part, with the times that they have in the whole.
 
@@ -73,9 +65,3 @@ class Excerpt:
                 yield frame
         if not seen:
             raise StreamError(f"start {self._start:g}: {self.info.name} ends at {last:.1f} s")
-
-    def stop(self) -> None:
-        self._reader.stop()
-
-    def close(self) -> None:
-        self._reader.close()

@@ -74,6 +74,7 @@ class Reader(Protocol):
     Attributes:
         info: known from the start.
         warning: what was wrong with the source, known after its end.
+        remark: what was assumed of the source, or done to its pictures, known after its end.
     """
 
     @property
@@ -82,6 +83,9 @@ class Reader(Protocol):
     @property
     def warning(self) -> str | None: ...
 
+    @property
+    def remark(self) -> str | None: ...
+
     def frames(self) -> Iterator[Frame]: ...
 
     def stop(self) -> None:
@@ -89,3 +93,28 @@ class Reader(Protocol):
 
     def close(self) -> None:
         """Let go of the source; called once `frames` has ended, or where it was never begun."""
+
+
+class Wrapped:
+    """What a reader that delivers the frames of another leaves to it.
+
+    Args:
+        reader: with no frame taken from it.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    @property
+    def warning(self) -> str | None:
+        return self._reader.warning
+
+    @property
+    def remark(self) -> str | None:
+        return self._reader.remark
+
+    def stop(self) -> None:
+        self._reader.stop()
+
+    def close(self) -> None:
+        self._reader.close()

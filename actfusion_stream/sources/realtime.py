@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
-from actfusion_stream.sources.frames import Frame, Reader
+from actfusion_stream.sources.frames import Frame, Reader, Wrapped
 
 
-class Paced:
+class Paced(Wrapped):
     """Delivers the frames of a reader at their times, and counts as live.
 
     Args:
@@ -18,17 +18,9 @@ class Paced:
     """
 
     def __init__(self, reader: Reader) -> None:
-        self._reader = reader
+        super().__init__(reader)
         self._stopped = threading.Event()
         self.info = replace(reader.info, live=True)
-
-    @property
-    def warning(self) -> str | None:
-        return self._reader.warning
-
-    @property
-    def remark(self) -> str | None:
-        return getattr(self._reader, "remark", None)
 
     def frames(self) -> Iterator[Frame]:
         began: float | None = None
@@ -41,7 +33,4 @@ class Paced:
 
     def stop(self) -> None:
         self._stopped.set()
-        self._reader.stop()
-
-    def close(self) -> None:
-        self._reader.close()
+        super().stop()

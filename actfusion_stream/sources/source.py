@@ -148,16 +148,21 @@ def _open_reader(
 
 def is_file(source: str | Path | int | None) -> bool:
     """Whether it is a file that can be opened twice, and must not be overwritten."""
-    if source is None or isinstance(source, int) or is_address(source) or source == STANDARD_INPUT:
-        return False
-    return not _is_device(Path(source)) and not Path(source).is_dir()
+    path = _path(source)
+    return path is not None and not _is_device(path) and not path.is_dir()
 
 
 def is_repeatable(source: str | Path | int | None) -> bool:
     """Whether each opening reads it from its beginning: of a file, or a folder of pictures."""
+    path = _path(source)
+    return path is not None and (path.is_file() or path.is_dir())  # no pipe, and no device
+
+
+def _path(source: str | Path | int | None) -> Path | None:
+    """Where it lies; None of what lies nowhere: a camera's number, an address, standard input."""
     if source is None or isinstance(source, int) or is_address(source) or source == STANDARD_INPUT:
-        return False
-    return os.path.isfile(source) or os.path.isdir(source)  # no pipe, and no device
+        return None
+    return Path(source)
 
 
 def _live(name: str, connect: Callable[[], Connection], outage: float | None) -> Reader:
@@ -231,7 +236,7 @@ class Source:
     @property
     def remark(self) -> str | None:
         """What was assumed of the source, or done to its pictures; known after its end, None if nothing."""
-        return getattr(self._reader, "remark", None)
+        return self._reader.remark
 
     def __enter__(self) -> Source:
         return self

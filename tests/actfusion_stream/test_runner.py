@@ -90,7 +90,7 @@ class Breaking:
     """A source that fails after five seconds."""
 
     info = SourceInfo("breaking", 64, 48, None, 15.0, live=False, has_audio=False)
-    warning = None
+    warning = remark = None
 
     def frames(self) -> Iterator[Frame]:
         for index in range(75):

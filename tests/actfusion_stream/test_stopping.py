@@ -73,7 +73,7 @@ class Camera:
     """A live source whose frames come as fast as they are taken."""
 
     info = SourceInfo("camera", 64, 48, None, 15.0, live=True, has_audio=False)
-    warning = None
+    warning = remark = None
 
     def __init__(self, count: int) -> None:
         self._count = count

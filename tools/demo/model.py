@@ -69,6 +69,7 @@ class Round:
 FIRST = Round("model", 8, 1e-3, 0.5, 0.6, MASKS)
 SECOND = Round("model-2", 9, 6e-4, 0.5, 0.4, ANTICIPATING)
 THIRD = Round("model-3", 10, 8e-4, 0.2, 0.4, ANTICIPATING)
+FOURTH = Round("model-4", 12, 8e-4, 0.2, 0.5, ANTICIPATING)
 
 
 def train(

@@ -49,10 +49,10 @@ class Video:
     labels: NDArray[np.int64]
 
 
-def load_videos(work: Path, seeds: list[int]) -> list[Video]:
+def load_videos(folder: Path, seeds: list[int]) -> list[Video]:
     videos = []
     for seed in seeds:
-        features = np.load(work / "features" / f"{seed}.npy")
+        features = np.load(folder / f"{seed}.npy")
         labels = frame_labels(seed)[:: SPEC.stride]
         videos.append(Video(features, labels[: features.shape[1]]))
     return videos

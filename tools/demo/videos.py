@@ -108,7 +108,7 @@ class ClipDataset:
         return np.asarray(frames[index[0] : index[-1] + 1])[index - index[0]]
 
     def batch(self, size: int, rng: np.random.Generator, by_class: float = 0.0) -> tuple[Tensor, Tensor]:
-        """Clips (N, window, h, w, 3) uint8 and labels (N,) int64; of `by_class` of them the action is drawn."""
+        """Clips (N, window, h, w, 3) uint8 and labels (N,) int64; `by_class` of them drawn by action."""
         clips, labels = [], []
         for n, video in enumerate(rng.integers(len(self.videos), size=size)):
             if n < round(by_class * size):

@@ -36,6 +36,7 @@ class DrawnDay:
 
     def __init__(self, seconds: float, rate: float, speed: float | None) -> None:
         self.warning: str | None = None
+        self.remark: str | None = None
         self._count, self._rate, self._speed = round(seconds * rate), rate, speed
         self.info = SourceInfo("drawn day", 48, 36, seconds, rate, live=False, has_audio=False)
 

@@ -199,6 +199,7 @@ class Camera:
     def __init__(self, times: list[float], gaps: Callable[[float], str]) -> None:
         self.info = SourceInfo("camera", 64, 48, None, 15.0, live=True, has_audio=False)
         self.warning: str | None = None
+        self.remark: str | None = None
         self._times, self._gaps = times, gaps
 
     def frames(self) -> Iterator[Frame]:

@@ -275,7 +275,7 @@ class Endless:
     """A source that does not know its length, rate or size."""
 
     info = SourceInfo("endless", 0, 0, None, None, live=False, has_audio=False)
-    warning = None
+    warning = remark = None
 
     def __init__(self) -> None:
         self._stopped = threading.Event()

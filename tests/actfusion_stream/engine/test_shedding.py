@@ -85,6 +85,7 @@ class LateCamera:
     def __init__(self, ages: list[float]) -> None:
         self.info = SourceInfo("late", 64, 48, None, 15.0, live=True, has_audio=False)
         self.warning: str | None = None
+        self.remark: str | None = None
         self._ages = ages
 
     def frames(self) -> Iterator[Frame]:
@@ -118,6 +119,7 @@ class Camera:
     def __init__(self, seconds: float, rate: float) -> None:
         self.info = SourceInfo("camera", 64, 48, None, rate, live=True, has_audio=False)
         self.warning: str | None = None
+        self.remark: str | None = None
         self._count, self._rate = round(seconds * rate), rate
 
     def frames(self) -> Iterator[Frame]:

@@ -31,6 +31,7 @@ class CountingReader:
     def __init__(self, count: int, live: bool, error: Exception | None = None) -> None:
         self.info = SourceInfo("counter", 4, 2, None, None, live, has_audio=False)
         self.warning: str | None = None
+        self.remark: str | None = None
         self.count, self.error, self.delivered, self.closed = count, error, 0, False
 
     def frames(self) -> Iterator[Frame]:
