@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
+
+from actfusion_stream.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from actfusion_stream.engine.engine import Engine
@@ -55,11 +56,6 @@ _HOMES = {
     "open_stream": "engine.stream",
     "run": "runner",
 }
-
-try:
-    __version__ = version("actfusion-stream")
-except PackageNotFoundError:
-    __version__ = "(run from its sources, not installed)"
 
 
 def __getattr__(name: str) -> Any:

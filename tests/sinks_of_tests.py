@@ -9,7 +9,7 @@ from actfusion_stream.sources.frames import SourceInfo
 
 
 def beginning(source: SourceInfo, class_names: tuple[str, ...] = ("cut", "mix")) -> StreamInfo:
-    return StreamInfo(source, class_names, lookahead=0.5, stats=Stats())
+    return StreamInfo(source, "bundled", "0123456789abcdef", class_names, lookahead=0.5, stats=Stats())
 
 
 def end(*, interrupted: bool = False, frames: int = 300) -> Summary:

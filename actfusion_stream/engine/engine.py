@@ -13,6 +13,7 @@ from actfusion_stream.engine.settings import FUTURES, MEMORY_SECONDS, Horizon, S
 from actfusion_stream.errors import StreamError
 from actfusion_stream.extractors.extractor import Extractor
 from actfusion_stream.extractors.precision import AUTO
+from actfusion_stream.extractors.spec import fingerprint
 from actfusion_stream.models.actfusion import ActFusion
 from actfusion_stream.weights.checkpoint import Checkpoint, build, load_checkpoint
 from actfusion_stream.weights.extractor_choice import ExtractorChoice, open_extractor
@@ -27,6 +28,7 @@ class Engine:
 
     Attributes:
         checkpoint: how the checkpoint is called, "bundled" for the one that comes with the program.
+        fingerprint: of the model's weights.
         class_names: the classes of the checkpoint, in order.
         extractor: pictures to features.
         model: features to labels, in eval mode.
@@ -45,7 +47,7 @@ class Engine:
         name: str = "bundled",
         warning: str | None = None,
     ) -> None:
-        self.checkpoint = name
+        self.checkpoint, self.fingerprint = name, fingerprint(checkpoint.model_state)
         self.class_names = checkpoint.class_names
         self.extractor, self.model, self.median = extractor, model, checkpoint.median
         self.device, self.warning = device, warning

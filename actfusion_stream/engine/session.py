@@ -27,7 +27,14 @@ from actfusion_stream.engine.futures import candidates, futures
 from actfusion_stream.engine.predictor import NotFinite, Prediction, Predictor
 from actfusion_stream.engine.settings import Settings
 from actfusion_stream.engine.shedding import Pace
-from actfusion_stream.engine.stats import FEATURE, FEATURES_REPEATED, PREDICTION, TICKS_SKIPPED, Stats
+from actfusion_stream.engine.stats import (
+    FEATURE,
+    FEATURES_REPEATED,
+    PREDICTION,
+    TAKEN,
+    TICKS_SKIPPED,
+    Stats,
+)
 from actfusion_stream.engine.time_grid import TimeGrid
 from actfusion_stream.engine.timeline import Gap, Segment, Tick
 from actfusion_stream.engine.transcript import Transcript
@@ -167,10 +174,14 @@ class Session:
         tick = None
         if frame.time >= self._next_tick - _ROUNDING:
             self._store(self._features.flush())
-            extracted = clocks.perf_counter()
-            self.stats.add_latency(FEATURE, 1000 * (extracted - frame.arrived))
+            latency = {
+                TAKEN: 1000 * (began - frame.arrived),
+                FEATURE: 1000 * (clocks.perf_counter() - frame.arrived),
+            }
             if not self._skips_tick() and self._sees:
-                tick = self._say(frame, extracted - began)
+                tick = self._say(frame, latency)
+            for stage, milliseconds in latency.items():
+                self.stats.add_latency(stage, milliseconds)
         while frame.time >= self._next_tick - _ROUNDING:  # after a gap, ticks are left out
             self._next_tick += self._tick
         return tick
@@ -335,8 +346,8 @@ class Session:
                 f"the weights of the {of} overflow: give another checkpoint"
             ) from error
 
-    def _say(self, frame: Frame, extracting: float) -> Tick:
-        began = clocks.perf_counter()
+    def _say(self, frame: Frame, latency: dict[str, float]) -> Tick:
+        """Ask the model; how long that took is added to `latency`."""
         seen = len(self._buffer)
         future = self._settings.horizon.steps(seen, self._spec.period)
         prediction = self._ask(future)
@@ -348,14 +359,8 @@ class Session:
         to_come = futures(drawn, likeliest, prediction.future, ahead, self.class_names)
         following = candidates(drawn, int(prediction.labels[seen - 1]), ahead, self.class_names)
         strangeness = strangeness_of(self._buffer, self._engine.familiarity, self._spec.period)
-        now = clocks.perf_counter()
-        latency = {
-            "extract": 1000 * extracting,
-            "model": 1000 * (now - began),
-            "total": 1000 * (now - frame.arrived),
-        }
+        latency[PREDICTION] = 1000 * (clocks.perf_counter() - frame.arrived)
         self.stats.ticks += 1
-        self.stats.add_latency(PREDICTION, latency["total"])
         tick = Tick(
             frame.time,
             observed_until,

@@ -11,9 +11,9 @@ import numpy as np
 
 from actfusion_stream.sources.frame_queue import DROP_CAUSES
 
-# Where latency is measured: from the capture of a tick's last frame to its features, its prediction, its
-# appearance on screen, where it does appear.
-STAGES = FEATURE, PREDICTION, SCREEN = "feature", "prediction", "screen"
+# Where latency is measured, always from the arrival of a tick's last frame: until work on it began, until its
+# features were there, until the model had spoken, and until that was on screen, where it does appear.
+STAGES = TAKEN, FEATURE, PREDICTION, SCREEN = "taken", "feature", "prediction", "screen"
 PERCENTILES = (50, 95, 99)
 FRAME_DROPS = DROP_CAUSES  # counted by the source
 WORK_DROPS = TICKS_SKIPPED, FEATURES_REPEATED = "ticks skipped", "features repeated"

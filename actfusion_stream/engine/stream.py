@@ -59,6 +59,7 @@ class StreamInfo:
 
     Attributes:
         source: what is known of the source.
+        checkpoint, fingerprint: what the checkpoint is called, and a fingerprint of its weights.
         class_names: the classes of the checkpoint, in order.
         lookahead: seconds by which the past trails the newest frame.
         stats: counters and latencies, which go on counting.
@@ -67,6 +68,8 @@ class StreamInfo:
     """
 
     source: SourceInfo
+    checkpoint: str
+    fingerprint: str
     class_names: tuple[str, ...]
     lookahead: float
     stats: Stats
@@ -95,7 +98,14 @@ class Stream:
         self.engine, self._source, self._session = engine, source, session
         self.stopped = False
         self.about = StreamInfo(
-            source.info, engine.class_names, engine.lookahead, session.stats, lambda: self.stopped, again
+            source.info,
+            engine.checkpoint,
+            engine.fingerprint,
+            engine.class_names,
+            engine.lookahead,
+            session.stats,
+            lambda: self.stopped,
+            again,
         )
         self._closed = False
 

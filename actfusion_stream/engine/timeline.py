@@ -9,12 +9,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-_IMPROBABLE = 0.05  # of a class in one second; what is less is not written
 _SURE = 0.5  # probability of an anticipated action above which it is taken to have begun
 _NOTHING = 1e-6  # seconds between an edge and a gap: what rounding leaves is no segment
 
@@ -109,8 +107,8 @@ class Tick:
             is the current action as far as it has gone.
         future: anticipated segments, from `observed_until` on, in order and without holes. The first one may
             go on with the current action.
-        latency_ms: milliseconds from the arrival of its last frame: "total", and how long of that the
-            extractor and the model took, "extract" and "model".
+        latency_ms: milliseconds from the arrival of its last frame until work on it began, "taken", until its
+            features were there, "feature", and until the model had spoken, "prediction".
         gaps: the newest stretches of which nothing was seen, and which no segment of the past covers.
         settled: so many of the first segments of the past are final: they are older than the memory.
         next: what may be the next action, the most probable first; () where nobody asked, or nothing ends.
@@ -171,56 +169,6 @@ def segment_to_json(segment: Segment) -> dict[str, str | float]:
         "start": round(segment.start, 3),
         "end": round(segment.end, 3),
         "confidence": round(segment.confidence, 3),
-    }
-
-
-def gap_to_json(gap: Gap) -> dict[str, str | float]:
-    """A gap as JSON holds it."""
-    return {"start": round(gap.start, 3), "end": round(gap.end, 3), "cause": gap.cause}
-
-
-def candidate_to_json(candidate: Candidate) -> dict[str, str | float]:
-    """A candidate as JSON holds it."""
-    return {
-        "label": candidate.label,
-        "probability": round(candidate.probability, 3),
-        "start": round(candidate.start, 3),
-        "earliest": round(candidate.earliest, 3),
-        "latest": round(candidate.latest, 3),
-    }
-
-
-def futures_to_json(futures: Futures, class_names: Sequence[str]) -> dict[str, Any]:
-    """Futures as JSON holds them: not the samples, and of each second the classes that are not improbable."""
-    seconds = []
-    for probabilities in futures.probabilities.tolist():
-        probable = [(name, p) for name, p in zip(class_names, probabilities, strict=True) if p >= _IMPROBABLE]
-        seconds.append({name: round(p, 3) for name, p in sorted(probable, key=lambda one: -one[1])})
-    return {"likeliest": futures.likeliest, "seconds": seconds}
-
-
-def tick_to_json(tick: Tick, class_names: Sequence[str]) -> dict[str, Any]:
-    """A tick as JSON holds it: without what has settled, which changes no more and only grows.
-
-    Args:
-        tick: must have observed something.
-        class_names: the classes of the checkpoint, in order.
-    """
-    return {
-        "seen_until": round(tick.seen_until, 3),
-        "observed_until": round(tick.observed_until, 3),
-        "current": {
-            "label": tick.current.label,
-            "confidence": round(tick.current.confidence, 3),
-            "since": round(tick.current.start, 3),
-        },
-        "past": [segment_to_json(segment) for segment in tick.past[tick.settled :]],
-        "future": [segment_to_json(segment) for segment in tick.future],
-        "next": [candidate_to_json(candidate) for candidate in tick.next],
-        "futures": None if tick.futures is None else futures_to_json(tick.futures, class_names),
-        "unfamiliar": tick.unfamiliar,
-        "strangeness": None if tick.strangeness is None else round(tick.strangeness, 3),
-        "latency_ms": {stage: round(ms, 1) for stage, ms in tick.latency_ms.items()},
     }
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
-import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from actfusion_stream.engine.stream import StreamInfo
 from actfusion_stream.engine.summary import Summary
-from actfusion_stream.engine.timeline import Gap, Segment, Tick, gap_to_json, segment_to_json, tick_to_json
+from actfusion_stream.engine.timeline import Gap, Segment, Tick
+from actfusion_stream.errors import StreamError
+from actfusion_stream.events.actions import Record
+from actfusion_stream.events.records import Records, line
 from actfusion_stream.pipes import LineWriter
 from actfusion_stream.sinks.sink import Sink
 from actfusion_stream.sinks.targets import check_target, saying_where
@@ -20,14 +22,14 @@ STANDARD_OUTPUT = "-"
 
 
 class EventLog(Sink):
-    """Writes ticks, gaps and the summary, each as a line that is written at once.
+    """Writes every record as a line, at once.
 
     The log is written under its final name, so that it can be followed; at any moment it consists of whole
-    lines. Times are seconds of the source rounded to milliseconds, latencies are milliseconds.
+    lines.
 
-    A reader who is slow holds up a file, which loses nothing; events of a live source are left out, and
-    `{"type": "lost", "events": n}` stands in their place once there is room again. The summary comes last in
-    any case.
+    A reader who is slow holds up a file, which loses nothing; events of a live source are left out, and a
+    `lost` stands in their place once there is room again. What is told of the past then goes on from the last
+    tick that was written. The summary comes last in any case.
     """
 
     def __init__(self, target: str | Path, source: str | Path | int | None = None) -> None:
@@ -43,36 +45,40 @@ class EventLog(Sink):
         self._name = "standard output" if target == STANDARD_OUTPUT else str(target)
         self._path = None if target == STANDARD_OUTPUT else check_target(target, source)
         self._writer: LineWriter | None = None
-        self._class_names: tuple[str, ...] = ()
-        self._settled = 0  # segments written as such
+        self._records: Records
         self._left_out = 0  # events since the last that was written
         self._lost = 0  # all in all
         self._complete = False
 
     def start(self, info: StreamInfo) -> None:
-        self._class_names = info.class_names
+        """Open the log, and write what is known of the stream.
+
+        Raises:
+            StreamError: it cannot be opened.
+        """
+        self._records = Records(info)
         with saying_where(self._name):
             self._writer = LineWriter(
                 self._path or _standard_output(), lossless=not info.source.live, stopped=info.stopped
             )
+        with contextlib.suppress(StreamError):  # the first tick says so: of several only this is given up
+            self._write([self._records.header()], always=True)
 
     def tick(self, tick: Tick) -> None:
-        """Write one tick, and before it the segments that have settled since the last one.
+        """Write one tick, and what it changes of actions.
 
         Raises:
             StreamError: nobody took an earlier line: the disk is full, the reader of a pipe has gone.
         """
-        for segment in tick.past[self._settled : tick.settled]:
-            self._write({"type": "settled", **segment_to_json(segment)})
-        self._settled = tick.settled
-        self._write({"type": "tick", **tick_to_json(tick, self._class_names)})
+        if not self._write(self._records.tick(tick)):
+            self._records.untold()
 
     def gap(self, gap: Gap) -> None:
-        self._write({"type": "gap", **gap_to_json(gap)})
+        self._write([self._records.gap(gap)])
 
     def finish(self, segments: tuple[Segment, ...], summary: Summary) -> None:
         """Write the summary; `close` waits until it has been written."""
-        self._write({"type": "summary", **summary.to_json()}, always=True)
+        self._write(self._records.end(segments, summary), always=True)
         self._complete = True
 
     def close(self) -> None:
@@ -90,19 +96,15 @@ class EventLog(Sink):
             events = "event was" if self._lost == 1 else "events were"
             self.warning = f"{self._name}: was not read in time: {self._lost} {events} left out"
 
-    def _write(self, event: Mapping[str, Any], *, always: bool = False) -> None:
+    def _write(self, records: Sequence[Record], *, always: bool = False) -> bool:
+        """Whether they were taken, all together; else they are counted."""
         assert self._writer is not None
-        lines = _line(event)
-        if self._left_out:
-            lines = _line({"type": "lost", "events": self._left_out}) + lines
+        before = [self._records.lost(self._left_out)] if self._left_out else []
         with saying_where(self._name):
-            taken = self._writer.put(lines, always=always)
-        self._left_out = 0 if taken else self._left_out + 1
-        self._lost += not taken
-
-
-def _line(event: Mapping[str, Any]) -> bytes:
-    return json.dumps(event).encode() + b"\n"
+            taken = self._writer.put(b"".join(map(line, [*before, *records])), always=always)
+        self._left_out = 0 if taken else self._left_out + len(records)
+        self._lost += 0 if taken else len(records)
+        return taken
 
 
 def _standard_output() -> int | Callable[[bytes], None]:

@@ -16,10 +16,13 @@ import av
 import numpy as np
 import pytest
 from command_line import COMMAND, REPOSITORY, events_of, frame_times, names, start
+from jsonschema import Draft202012Validator
 from sample_videos import make_video, packets, ramp
 
 from actfusion_stream.annotations.tables import read_table
 from actfusion_stream.cli import main
+from actfusion_stream.events.reading import Reader
+from actfusion_stream.events.records import schema
 from actfusion_stream.kitchen.cli import write_video
 from actfusion_stream.kitchen.drawing import Kitchen
 from actfusion_stream.sinks.video import VideoWriter
@@ -32,39 +35,36 @@ from actfusion_stream.weights.checkpoint import bundled_checkpoint
 def test_events_are_as_documented(run, tmp_path: Path):
     path = tmp_path / "events.jsonl"
     assert run("--events", path, "--display", "none", "--horizon", "2s", "--tick", "1") == (0, "", "")
-    *ticks, summary = events_of(path.read_text())
-    assert [event["type"] for event in ticks] == ["tick"] * 5
+    events = events_of(path.read_text())
+    summary = events[-1]
+    ticks = [event for event in events if event["type"] == "tick"]
     assert [event["seen_until"] for event in ticks] == [1.0, 2.0, 3.0, 4.0, 5.0]
-    for tick in ticks:
-        assert set(tick) == {
-            "type", "seen_until", "observed_until", "current", "past", "future", "next", "futures",
-            "unfamiliar", "strangeness", "latency_ms",
-        }  # fmt: skip
-        assert set(tick["current"]) == {"label", "confidence", "since"}
-        for segment in (*tick["past"], *tick["future"]):
-            assert set(segment) == {"label", "start", "end", "confidence"}
-            assert 0 <= segment["confidence"] <= 1
-        assert tick["past"][0]["start"] == 0.0
-        assert tick["past"][-1]["end"] == tick["observed_until"] == tick["future"][0]["start"]
+    reader, complete = Reader(), Draft202012Validator(schema())
+    for event in events:
+        complete.validate(event)
+        reader.read(event)
+        if event["type"] != "tick":
+            continue
+        tick, past = event, reader.past
+        assert past[0]["start"] == 0.0
+        assert past[-1]["end"] == tick["observed_until"] == tick["future"][0]["start"]
         assert tick["observed_until"] <= tick["seen_until"]
         assert tick["future"][-1]["end"] == pytest.approx(
             tick["observed_until"] + 2.0, abs=0.14
         )  # whole steps
-        last = tick["past"][-1]
+        last = past[-1]
         assert tick["current"] == {
             "label": last["label"], "confidence": last["confidence"], "since": last["start"],
         }  # fmt: skip
         for candidate in tick["next"]:
-            assert set(candidate) == {"label", "probability", "start", "earliest", "latest"}
             times = [candidate[name] for name in ("earliest", "start", "latest")]
             assert tick["observed_until"] <= times[0] <= times[1] <= times[2] < tick["future"][-1]["end"]
         assert 0 <= sum(candidate["probability"] for candidate in tick["next"]) <= 1.001
-        assert set(tick["futures"]) == {"likeliest", "seconds"}
         assert 0 <= tick["futures"]["likeliest"] < 8
         assert len(tick["futures"]["seconds"]) == 2
         assert all(0.05 <= p <= 1 for second in tick["futures"]["seconds"] for p in second.values())
-        assert set(tick["latency_ms"]) >= {"extract", "model", "total"}
-        assert all(milliseconds >= 0 for milliseconds in tick["latency_ms"].values())
+        assert list(tick["latency_ms"]) == ["taken", "feature", "prediction"]
+        assert 0 <= tick["latency_ms"]["taken"] <= tick["latency_ms"]["prediction"]
     assert summary["type"] == "summary"
     assert summary["source"] == "tiny.mp4"
     counted = [summary[key] for key in ("frames", "features", "ticks", "dropped")]
@@ -118,7 +118,8 @@ def test_two_runs_say_the_same(run, tmp_path: Path):
         run("--events", tmp_path / name, "--display", "none")
     first, second = (events_of((tmp_path / name).read_text())[:-1] for name in ("a", "b"))
     for event in (*first, *second):
-        del event["latency_ms"]
+        for measured in {"latency_ms", "utc"} & event.keys():
+            del event[measured]
     assert first == second
 
 
@@ -154,8 +155,8 @@ def test_a_part_of_a_video_keeps_its_times(run, tmp_path: Path):
     part = ["--start", "0:02", "--duration", "3"]
     status, out, err = run(*part, "--events", "-", "--segments", table, "--display", "none")
     assert (status, err) == (0, "")
-    *ticks, summary = events_of(out)
-    assert ticks[0]["past"][0]["start"] == 2.0
+    header, tick, *_, summary = events_of(out)
+    assert (header["type"], tick["past"]["changed"][0]["start"]) == ("header", 2.0)
     assert (summary["frames"], summary["seen_until"], summary["interrupted"]) == (45, 4.933, False)
     rows = [line.split(",") for line in table.read_text().splitlines()]
     assert (rows[1][2], rows[-1][3]) == ("2.000", "5.000")
@@ -178,7 +179,7 @@ def test_a_video_of_one_frame_is_segmented_though_no_tick_came(run, tmp_path: Pa
     picture, target, log = (tmp_path / name for name in ("one.mp4", "out.mp4", "events.jsonl"))
     make_video(picture, times=[0])
     assert run("--output", target, "--events", log, "--display", "none", video=picture) == (0, "", "")
-    (summary,) = events_of(log.read_text())
+    _, summary = events_of(log.read_text())
     assert (summary["frames"], summary["ticks"], len(summary["segments"])) == (1, 0, 1)
     assert frame_times(target) == [0.0]
 
@@ -205,7 +206,8 @@ def test_without_a_terminal_it_prints_plain_lines(run, tmp_path: Path):
 def test_events_on_stdout_are_alone_there(run):
     status, out, err = run("--events", "-", "--tick", "1")
     assert status == 0
-    assert [event["type"] for event in events_of(out)] == ["tick"] * 5 + ["summary"]
+    said = [event["type"] for event in events_of(out) if not event["type"].startswith("action_")]
+    assert said == ["header"] + ["tick"] * 5 + ["summary"]
     assert "tiny.mp4: 64x48" in err
 
 
@@ -273,11 +275,11 @@ def test_ctrl_c_leaves_a_playable_video_and_whole_lines(
         "--events", "-", "--output", target, "--segments", table,
     )  # fmt: skip
     assert process.stdout is not None
-    first = "".join(process.stdout.readline() for _ in range(3))
+    first = "".join(process.stdout.readline() for _ in range(4))
     rest, err = interrupted(process)
     assert err == ""
-    *ticks, summary = events_of(first + rest)
-    assert all(event["type"] == "tick" for event in ticks)
+    *events, summary = events_of(first + rest)
+    ticks = [event for event in events if event["type"] == "tick"]
     assert (summary["type"], summary["interrupted"], summary["ticks"]) == ("summary", True, len(ticks))
     assert summary["frames"] < 2400, "it was not stopped in the middle"
     assert names(tmp_path) == ["annotated.mp4", "segments.csv"]
@@ -298,7 +300,7 @@ def test_ctrl_c_before_the_first_tick(long_video: Path, tiny_checkpoint: Path, t
     time.sleep(0.3)  # for some frames, on any machine that is not busy with others
     _, err = interrupted(process)
     assert err == ""
-    (summary,) = events_of(log.read_text())
+    _, summary = events_of(log.read_text())
     assert (summary["interrupted"], summary["ticks"]) == (True, 0)
     if summary["frames"] == 0:  # nothing was there to be drawn
         assert names(tmp_path) == ["events.jsonl"]
@@ -314,7 +316,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(long_video: Path, tiny_checkp
     )  # fmt: skip
     assert process.stdout is not None
     assert process.stderr is not None
-    assert json.loads(process.stdout.readline())["type"] == "tick"
+    assert json.loads(process.stdout.readline())["type"] == "header"
     process.stdout.close()
     said = "actfusion-stream: standard output: cannot be written (Broken pipe); everything else was finished"
     assert process.stderr.read() == f"{said}\n"

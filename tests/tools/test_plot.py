@@ -24,21 +24,31 @@ def segment(label: str, start: float, end: float) -> dict[str, Any]:
     return {"label": label, "start": start, "end": end, "confidence": 0.9}
 
 
-def tick(seen: float, past: list[Any], future: list[Any]) -> dict[str, Any]:
+def tick(number: int, seen: float, changed: dict[int, Any], future: list[Any]) -> dict[str, Any]:
+    now = changed[max(changed)]
+    past = {
+        "since": number - 1 if number else None, "whole": not number, "settled": 0,
+        "length": max(changed) + 1,
+        "changed": [{"at": at, **segment(*each)} for at, each in changed.items()],
+    }  # fmt: skip
     return {
-        "type": "tick", "seen_until": seen, "observed_until": seen - 0.5,
-        "current": {"label": past[-1][0], "confidence": 1.0, "since": past[-1][1]},
-        "past": [segment(*each) for each in past], "future": [segment(*each) for each in future],
+        "type": "tick", "source": "salad.mp4", "number": number, "past": past,
+        "seen_until": seen, "observed_until": seen - 0.5,
+        "current": {"label": now[0], "confidence": 1.0, "since": now[1]},
+        "future": [segment(*each) for each in future],
     }  # fmt: skip
 
 
 EVENTS = [
-    tick(1.0, [("rest", 0.0, 0.5)], [("rest", 0.5, 3.0), ("peel", 3.0, 9.0)]),
-    tick(2.0, [("rest", 0.0, 1.5)], [("cut $x$", 1.5, 5.0), ("سلطة", 5.0, 9.0)]),
-    {"type": "gap", "start": 3.0, "end": 3.5, "cause": "the cable"},
-    {"type": "settled", **segment("rest", 0.0, 2.0)},
-    tick(4.0, [("cut $x$", 2.0, 3.5)], [("cut $x$", 3.5, 6.0), ("سلطة", 6.0, 12.0)]),
-    tick(7.0, [("cut $x$", 2.0, 6.0), ("سلطة", 6.0, 6.5)], [("سلطة", 6.5, 9.0)]),
+    {"type": "header", "source": "salad.mp4"},
+    tick(0, 1.0, {0: ("rest", 0.0, 0.5)}, [("rest", 0.5, 3.0), ("peel", 3.0, 9.0)]),
+    tick(1, 2.0, {0: ("rest", 0.0, 1.5)}, [("cut $x$", 1.5, 5.0), ("سلطة", 5.0, 9.0)]),
+    {"type": "gap", "source": "salad.mp4", "start": 3.0, "end": 3.5, "cause": "the cable"},
+    tick(
+        2, 4.0, {0: ("rest", 0.0, 2.0), 1: ("cut $x$", 2.0, 3.5)},
+        [("cut $x$", 3.5, 6.0), ("سلطة", 6.0, 12.0)],
+    ),
+    tick(3, 7.0, {1: ("cut $x$", 2.0, 6.0), 2: ("سلطة", 6.0, 6.5)}, [("سلطة", 6.5, 9.0)]),
     {
         "type": "summary", "source": "salad.mp4", "frames": 81, "dropped": 0, "seen_until": 8.0,
         "segments": [segment(*each) for each in FINAL],
@@ -117,7 +127,7 @@ def test_a_log_that_breaks_off_is_drawn_as_far_as_it_goes(tmp_path: Path) -> Non
     log = written(tmp_path / "e.jsonl", EVENTS[:-1])
     replay = read_replay(log, (), 10)
     assert replay.final[-1] == Span("سلطة", 6.0, 6.5)
-    assert (replay.source, replay.rate) == ("e", None)
+    assert (replay.source, replay.rate) == ("salad.mp4", None)
     assert main([str(log), "-o", str(tmp_path / "a.png")]) == 0
 
 

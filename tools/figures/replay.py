@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from actfusion_stream.errors import StreamError
+from actfusion_stream.events.reading import Reader
 
 _LONGEST_LINE = 1 << 24  # bytes
 
@@ -78,8 +79,8 @@ class _Outline:
 
     seen: list[float] = field(default_factory=list)
     now: list[str] = field(default_factory=list)
-    settled: list[Span] = field(default_factory=list)
     last: list[Span] = field(default_factory=list)  # past of the last tick
+    source: str = ""
     summary: dict[str, Any] | None = None
 
 
@@ -102,13 +103,11 @@ def read_replay(path: Path, times: Sequence[float], most: int) -> Replay:
     first, last = seen[0], seen[-1]
     wanted |= {bisect_left(seen, first + (last - first) * i / max(1, most - 1)) for i in range(most)}
     summary = outline.summary or {}
-    final = outline.settled + outline.last
-    if summary:
-        final = [_span(segment) for segment in summary["segments"]]
+    final = [_span(segment) for segment in summary["segments"]] if summary else outline.last
     end = max([last, *(span.end for span in final[-1:])])
     frames = summary.get("frames", 0) + summary.get("dropped", 0)
     return Replay(
-        source=str(summary.get("source", path.stem)),
+        source=outline.source or path.stem,
         end=end,
         rate=(frames - 1) / summary["seen_until"] if frames > 1 and summary["seen_until"] else None,
         final=tuple(final),
@@ -118,15 +117,12 @@ def read_replay(path: Path, times: Sequence[float], most: int) -> Replay:
 
 
 def _outline(path: Path) -> _Outline:
-    found = _Outline()
+    found, reader = _Outline(), Reader()
     for place, event in _events(path):
         with _saying(place):
             kind = event["type"]
-            if kind == "settled":
-                found.settled.append(_span(event))
-            elif kind == "tick":
+            if kind == "tick":
                 seen = float(event["seen_until"])
-                found.last = [_span(segment) for segment in event["past"]]
                 ahead = [_span(segment) for segment in event["future"] if segment["start"] <= seen]
                 found.seen.append(seen)
                 found.now.append(
@@ -134,20 +130,21 @@ def _outline(path: Path) -> _Outline:
                 )
             elif kind == "summary":
                 found.summary = event
+            reader.read(event)
+            found.source = str(event.get("source", found.source))
+    found.last = [_span(segment) for segment in reader.past]
     return found
 
 
 def _whole(path: Path, wanted: set[int]) -> Iterator[Said]:
     """The ticks of these numbers."""
-    settled: list[Span] = []
-    number = 0
+    reader, number = Reader(), 0
     for _, event in _events(path):
-        if event["type"] == "settled":
-            settled.append(_span(event))
-        elif event["type"] == "tick":
+        reader.read(event)
+        if event["type"] == "tick":
             if number in wanted:
-                said = (_span(segment) for segment in (*event["past"], *event["future"]))
-                yield Said(event["seen_until"], event["observed_until"], (*settled, *said))
+                said = (_span(segment) for segment in (*reader.past, *event["future"]))
+                yield Said(event["seen_until"], event["observed_until"], tuple(said))
             number += 1
 
 

@@ -29,7 +29,7 @@ def _long(folder: Path) -> list[str]:
 
 def _signals(*numbers: signal.Signals) -> Callable[[subprocess.Popen[bytes], Path], None]:
     def act(process: subprocess.Popen[bytes], folder: Path) -> None:
-        _wait_for(process, 3)
+        _wait_for(process, 4)
         for number in numbers:
             process.send_signal(number)
             time.sleep(0.02)
@@ -85,7 +85,7 @@ def _stream(scheme: str, kill: signal.Signals, again: bool, *more: str, clip: Pa
         events: list[bytes] = []
         assert process.stdout is not None
         try:
-            for _ in range(2):
+            for _ in range(3):  # the header, and two of what was seen
                 events.append(process.stdout.readline())
             server.send_signal(kill)
             if again:

@@ -107,7 +107,7 @@ def soak(hours: float, rate: float, tick: float, memory: float, speed: float | N
             source, checkpoint=checkpoint, horizon="60s", tick=tick, memory=memory, device="cpu"
         ) as stream:
             for said in stream:
-                runs.append((said.seen_until, said.latency_ms["model"]))
+                runs.append((said.seen_until, said.latency_ms["prediction"] - said.latency_ms["feature"]))
                 if said.seen_until >= _WARM_SECONDS:
                     base = base or resident()
                     highest = max(highest, resident())

@@ -15,6 +15,7 @@ import pytest
 from sample_videos import packets
 
 from actfusion_stream import Engine, Frame, Gap, Segment, Session, StreamError, Tick, open_stream, run
+from actfusion_stream.events.reading import Reader
 from actfusion_stream.extractors.extractor import Extractor
 from actfusion_stream.sinks.annotated_video import AnnotatedVideo
 from actfusion_stream.sinks.events import EventLog
@@ -230,12 +231,14 @@ def test_files_tell_of_a_gap_what_ticks_tell(engine: Engine, tmp_path: Path) -> 
     events = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
     (gap,) = (event for event in events if event["type"] == "gap")
     assert (gap["start"], gap["end"], gap["cause"]) == (*hole[0], CABLE)
-    last = [event for event in events if event["type"] == "tick"][-1]
+    reader = Reader()
+    for event in events:
+        reader.read(event)
     with (tmp_path / "a.csv").open() as file:
         rows = [
             {**row, "start": float(row["start"]), "end": float(row["end"])} for row in csv.DictReader(file)
         ]
-    for segments in (events[-1]["segments"], last["past"], rows):
+    for segments in (events[-1]["segments"], reader.past, rows):
         assert [(a["end"], b["start"]) for a, b in pairwise(segments) if a["end"] != b["start"]] == hole
     assert [(round(a, 3), b) for a, b in uncovered(outcome.segments)] == hole
     assert (events[-1]["gaps"], outcome.summary.interrupted) == (1, False)

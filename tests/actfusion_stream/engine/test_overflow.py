@@ -108,4 +108,4 @@ def test_the_command_says_so_and_fails(
     shown = capsys.readouterr()
     assert shown.err == f"actfusion-stream: tiny.mp4: {SAID if how == 'model' else FEATURES}\n"
     assert "NaN" not in shown.out
-    assert [json.loads(line)["type"] for line in shown.out.splitlines()] == ["summary"]
+    assert [json.loads(line)["type"] for line in shown.out.splitlines()] == ["header", "summary"]

@@ -121,7 +121,7 @@ def test_the_past_trails_by_the_look_ahead(moving: Path, tiny_checkpoint: Path) 
 def test_every_stage_is_timed(moving: Path, tiny_checkpoint: Path) -> None:
     ticks, _, stream = run(moving, tiny_checkpoint)
     for tick in ticks:
-        assert tick.latency_ms.keys() == {"extract", "model", "total"}
+        assert tick.latency_ms.keys() == {"taken", "feature", "prediction"}
         assert all(milliseconds > 0 for milliseconds in tick.latency_ms.values())
     assert (stream.stats.frames, stream.stats.features, stream.stats.ticks) == (180, 45, 11)
     assert stream.stats.dropped == 0

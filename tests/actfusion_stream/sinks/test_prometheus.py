@@ -23,7 +23,7 @@ pytest.importorskip("prometheus_client", reason="pip install '.[metrics]'")
 
 def about(stats: Stats) -> StreamInfo:
     source = SourceInfo("counter", 4, 2, None, None, live=True, has_audio=False)
-    return StreamInfo(source, ("background",), 0.5, stats)
+    return StreamInfo(source, "bundled", "", ("background",), 0.5, stats)
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""What the stream says to programs: its records, and what a reader makes of them."""
