@@ -1,9 +1,7 @@
 """Draws what a tick says, to lay over the frame that a live viewer was seeing: now, next, a strip of both.
 
-Everything sits on a scrim, the darkening towards the lower edge that video players use under their controls,
-so that it reads on any picture and hides little of it. The strip has the past in solid colours, the future
-hatched, fainter where several futures disagree, and now always at the same place; time slides under it. Text
-is drawn by OpenCV 5's own font engine with its built-in typeface (Rubik).
+Everything sits on a scrim, the darkening towards an edge that video players use under their controls, so that
+it reads on any picture and hides little of it.
 
 The frame itself has no part in it: what is drawn are patches, each with how much of the frame shows through.
 """
@@ -12,21 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
-from actfusion_stream.views.moment import UNFAMILIAR, Moment, agreement, in_hindsight, moment_of
-from actfusion_stream.views.palette import GREY, INK, PAPER, Color, class_colors, mix, subdued, text_color
-from actfusion_stream.views.patches import TRACK, Patch, fade, hatch, over, scrim, swatch
-from actfusion_stream.views.wording import percent, spoken, timeline_window
+from actfusion_stream.views.layout import Column, Layout, Look, lay_out
+from actfusion_stream.views.moment import UNFAMILIAR, Moment, in_hindsight, moment_of
+from actfusion_stream.views.palette import GREY, INK, PAPER, Color, mix, subdued
+from actfusion_stream.views.patches import Patch, over, scrim, swatch
+from actfusion_stream.views.picture_strip import PictureStrip
+from actfusion_stream.views.typeface import BOLD, REGULAR, Typeface
+from actfusion_stream.views.wording import NOT_SURE, percent
 
 if TYPE_CHECKING:
     from actfusion_stream.engine.timeline import Segment, Tick
 
-_BOLD, _REGULAR = 600, 400  # font weights
 _QUIET = mix(PAPER, INK, 0.25)  # second-rank text
 _SUBDUED = mix(PAPER, INK, 0.4)  # text that may mean nothing
 
@@ -41,18 +39,30 @@ class Overlay:
         duration: seconds of the whole source, None for a live one; short sources get a finer strip.
         final: the final segmentation, to draw it in the place of what ticks say of now and of the past; ()
             for what a live viewer saw.
+        look: where, how large, and from which confidence on.
+
+    Attributes:
+        note: which classes cannot be named on a picture, "" where all can be.
     """
 
     def __init__(
-        self, class_names: Sequence[str], duration: float | None = None, final: Sequence[Segment] = ()
+        self,
+        class_names: Sequence[str],
+        duration: float | None = None,
+        final: Sequence[Segment] = (),
+        look: Look | None = None,
     ) -> None:
         self._final = tuple(final)
-        self._colors = class_colors(class_names)
-        self._columns = {name: column for column, name in enumerate(class_names)}
-        self._window = timeline_window(duration)
-        self._font = cv2.FontFace("sans")
+        self._look = look or Look()
+        self._typeface = Typeface(class_names)
+        self._strip = PictureStrip(class_names, duration, self._final, self._typeface)
+        self._layout: Layout | None = None
         self._drawn: dict[str, _Drawn] = {}  # for the last frame
         self._tick: Tick | None = None  # of that frame
+
+    @property
+    def note(self) -> str:
+        return self._typeface.note
 
     def draw(self, width: int, height: int, time: float, tick: Tick | None) -> list[Patch]:
         """Draw `tick` for the frame shown at `time`.
@@ -66,19 +76,22 @@ class Overlay:
             What to lay over the frame, at even places, in even sizes. A patch that looks as it did for the
             frame before is the same object.
         """
-        layout = _layout(height, width)
+        if self._layout is None or (self._layout.width, self._layout.height) != (width, height):
+            self._layout, self._drawn = lay_out(width, height, self._look, self._typeface), {}
+        layout = self._layout
         moment = None if tick is None else moment_of(tick, time)
         if self._final:
             moment = in_hindsight(self._final, tick, time)
-        coming = None if tick is None else self._next(moment)
-        patches = {
-            "text": self._text_patch(layout, width, self._now(moment), coming),
-            "strip": self._strip_patch(layout, width, time, tick),
-        }
-        if layout.strip_ends < layout.bottom:
-            patches["margin"] = self._margin_patch(layout, width)
+        coming = None if tick is None or not layout.next.lines else self._next(moment)
+        patches = {}  # of a very low picture, fewer
+        if layout.text[0] < layout.text[1]:
+            patches["text"] = self._text_patch(layout, self._now(moment), coming)
+        if layout.strip[0] < layout.strip[1]:
+            patches["strip"] = self._strip_patch(layout, time, tick)
+        if layout.edge[0] < layout.edge[1]:
+            patches["edge"] = self._edge_patch(layout)
         if tick is not None and tick.unfamiliar:
-            patches["remark"] = self._remark_patch(layout, width, height, UNFAMILIAR)
+            patches["remark"] = self._remark_patch(layout, UNFAMILIAR)
         self._drawn, self._tick = patches, tick
         return [patch for _, patch in patches.values()]
 
@@ -87,65 +100,68 @@ class Overlay:
         before = self._drawn.get(name)
         return before if before is not None and before[0] == looks else (looks, draw())
 
-    def _text_patch(self, layout: _Layout, width: int, now: _Said, coming: _Said | None) -> _Drawn:
+    def _text_patch(self, layout: Layout, now: _Said, coming: _Said | None) -> _Drawn:
         def write(canvas: np.ndarray) -> None:
-            self._draw_now(canvas, layout, now)
-            if coming is not None and layout.next_baseline:
-                self._draw_next(canvas, layout, coming)
+            self._write(canvas, layout, now, coming)
 
         def draw() -> Patch:
-            return over(
-                layout.scrim_top, 0, _ground(layout, width, layout.scrim_top, layout.strip_begins), write
-            )
+            return over(layout.text[0], 0, _ground(layout, layout.text), write)
 
-        return self._again("text", (layout, width, now, coming), draw)
+        return self._again("text", (now, coming), draw)
 
-    def _strip_patch(self, layout: _Layout, width: int, time: float, tick: Tick | None) -> _Drawn:
-        left, right = layout.strip_span
-        scale = (right - left) / (self._window.past + self._window.future)  # pixels per second
-        now = round((right - left) * self._window.past / (self._window.past + self._window.future))
-        # Rounding absolute times, not distances from now, moves all edges together: nothing wobbles.
-        origin = now - round(time * scale)
-
+    def _strip_patch(self, layout: Layout, time: float, tick: Tick | None) -> _Drawn:
         def draw() -> Patch:
-            keep = _ground(layout, width, layout.strip_begins, layout.strip_ends)
+            keep = _ground(layout, layout.strip)
             canvas = np.zeros((*keep.shape, 3), np.uint8)
-            self._draw_strip(canvas, keep, layout, origin, now, time, tick)
-            return Patch(layout.strip_begins, 0, canvas, keep)
+            self._strip.draw(canvas, keep, layout, time, tick)
+            return Patch(layout.strip[0], 0, canvas, keep)
 
-        return self._again("strip", (layout, width, origin, id(tick)), draw)
+        return self._again("strip", (self._strip.origin(layout, time), id(tick)), draw)
 
-    def _margin_patch(self, layout: _Layout, width: int) -> _Drawn:
+    def _edge_patch(self, layout: Layout) -> _Drawn:
         def draw() -> Patch:
-            keep = _ground(layout, width, layout.strip_ends, layout.bottom)
-            return Patch(layout.strip_ends, 0, np.zeros((*keep.shape, 3), np.uint8), keep)
+            ground = _ground(layout, layout.edge)
+            if not layout.marks_size:
+                return Patch(layout.edge[0], 0, np.zeros((*ground.shape, 3), np.uint8), ground)
+            return over(layout.edge[0], 0, ground, lambda canvas: self._strip.draw_marks(canvas, layout))
 
-        return self._again("margin", (layout, width), draw)
+        return self._again("edge", (), draw)
 
-    def _remark_patch(self, layout: _Layout, width: int, height: int, remark: str) -> _Drawn:
+    def _remark_patch(self, layout: Layout, remark: str) -> _Drawn:
+        """In the corner that the band leaves free."""
+
         def draw() -> Patch:
-            size, pad, margin = layout.remark_size, layout.remark_size // 2, layout.now_span[0]
-            lines = self._wrap(remark, width - 2 * margin - 2 * pad, size)
-            across = max(self._width(line, size, _REGULAR) for line in lines) + 2 * pad
+            size, pad, margin = layout.remark_size, layout.remark_size // 2, layout.margin
+            room = layout.width - 2 * margin - 2 * pad
+            lines = self._typeface.wrapped(remark, room, size, REGULAR)
+            across = max(self._typeface.width(line, size, REGULAR) for line in lines) + 2 * pad
             step = round(1.35 * size)
             keep = np.full((margin + step * len(lines) + pad, margin + across), 255, np.uint8)
+            keep[margin:, margin:] = round(0.3 * 255)
+            below = margin if layout.dark_below else 0
+            if not below:
+                keep = np.roll(keep, -margin, axis=0)
             keep = np.pad(keep, [(0, side % 2) for side in keep.shape], constant_values=255)
-            keep[margin : margin + step * len(lines) + pad, margin : margin + across] = round(0.3 * 255)
+            keep = keep[: layout.height // 2, : layout.width]
 
             def write(canvas: np.ndarray) -> None:
                 for i, line in enumerate(lines):
-                    baseline = margin + pad // 2 + step * i + size
-                    self._text(canvas, line, margin + pad, baseline, size, _REGULAR, PAPER)
+                    baseline = below + pad // 2 + step * i + size
+                    self._typeface.draw(canvas, line, margin + pad, baseline, size, REGULAR, PAPER)
 
-            return over(0, 0, keep[:height, :width], write)
+            return over(0 if below else (layout.height - keep.shape[0]) // 2 * 2, 0, keep, write)
 
-        return self._again("remark", (layout, width, height, remark), draw)
+        return self._again("remark", remark, draw)
 
     def _now(self, moment: Moment | None) -> _Said:
         if moment is None:
             return _Said("warming up", "", GREY)
-        now = moment.now
-        return _Said(spoken(now.label), percent(now.confidence), self._color(now), moment.tick.unfamiliar)
+        now, unfamiliar = moment.now, moment.tick.unfamiliar
+        if now.confidence < self._look.min_confidence:
+            return _Said(NOT_SURE, "", GREY, doubtful=True)
+        return _Said(
+            self._typeface.name(now.label), percent(now.confidence), self._strip.color(now.label), unfamiliar
+        )
 
     def _next(self, moment: Moment | None) -> _Said | None:
         if moment is None:
@@ -153,140 +169,75 @@ class Overlay:
         if not moment.coming:
             return _Said("no change in sight", "", None, moment.tick.unfamiliar)
         following = moment.coming[0]
-        return _Said(spoken(following.label), moment.next_in, self._color(following), moment.tick.unfamiliar)
+        return _Said(
+            self._typeface.name(following.label),
+            moment.next_in,
+            self._strip.color(following.label),
+            moment.tick.unfamiliar,
+        )
 
-    def _draw_now(self, canvas: np.ndarray, layout: _Layout, now: _Said) -> None:
-        weight, ink, quiet, color = _BOLD, PAPER, _QUIET, now.color or GREY
-        if now.doubtful:
-            weight, ink, quiet, color = _REGULAR, _SUBDUED, _SUBDUED, subdued(color)
-        left, right = layout.now_span
-        size, gap, baseline = layout.label_size, layout.gap, layout.now_baseline - layout.scrim_top
-        x = left + swatch(canvas, left, baseline, size, color, hatched=False) + gap
-        sure_width = self._width(now.aside, layout.small_size, _REGULAR) + gap
-        label = self._fit(now.label, right - x - sure_width, size, weight)
-        x = self._text(canvas, label, x, baseline, size, weight, ink)
-        self._text(canvas, now.aside, x + gap, baseline, layout.small_size, _REGULAR, quiet)
-
-    def _draw_next(self, canvas: np.ndarray, layout: _Layout, coming: _Said) -> None:
-        left, right = layout.next_span
-        size, gap, baseline = layout.next_size, layout.gap, layout.next_baseline - layout.scrim_top
-        weight, ink, quiet = (_REGULAR, _SUBDUED, _SUBDUED) if coming.doubtful else (_BOLD, PAPER, _QUIET)
-        if coming.color is None:
-            text = self._fit(coming.label, right - left, size, _REGULAR)
-            self._text(canvas, text, left, baseline, size, _REGULAR, quiet)
+    def _write(self, canvas: np.ndarray, layout: Layout, now: _Said, coming: _Said | None) -> None:
+        """Write what is said onto the text's rows of the band."""
+        if not layout.now.lines:
             return
-        when = self._fit(coming.aside, right - left, size, weight)
-        when_left = right - self._width(when, size, weight)
-        color = subdued(coming.color) if coming.doubtful else coming.color
-        x = left + swatch(canvas, left, baseline, size, color, hatched=True) + gap
-        if right - left > 12 * size:  # on less, the label needs the room
-            x = self._text(canvas, "next", x, baseline, size, _REGULAR, quiet) + gap
-        label = self._fit(coming.label, when_left - gap - x, size, _REGULAR)
-        self._text(canvas, label, x, baseline, size, _REGULAR, ink)
-        self._text(canvas, when, when_left, baseline, size, weight, ink)
+        type_, gap, top = self._typeface, layout.gap, layout.text[0]
+        weight, ink, quiet, color = BOLD, PAPER, _QUIET, now.color or GREY
+        if now.doubtful:
+            weight, ink, quiet, color = REGULAR, _SUBDUED, _SUBDUED, subdued(color)
+        column, aside = layout.now, layout.aside_size
+        mark = _swatch_width(column, hatched=False) + gap
+        taken = type_.width(now.aside, aside, REGULAR) + gap if now.aside else 0
+        said = type_.broken(now.label, [width - mark for width in column.widths(taken)], column.size, weight)
+        next_said = self._next_lines(layout, coming) if coming is not None else []
+        of_now, of_next = layout.baselines(len(said), len(next_said))
 
-    def _draw_strip(
-        self,
-        canvas: np.ndarray,
-        keep: np.ndarray,
-        layout: _Layout,
-        origin: int,
-        now: int,
-        time: float,
-        tick: Tick | None,
+        swatch(canvas, column.left, of_now[0] - top, column.size, color, hatched=False)
+        for i, (line, baseline) in enumerate(zip(said, of_now, strict=True)):
+            x = type_.draw(canvas, line, column.left + mark, baseline - top, column.size, weight, ink)
+            if not i:
+                type_.draw(canvas, now.aside, x + gap, baseline - top, aside, REGULAR, quiet)
+        if coming is not None and next_said:
+            self._write_next(canvas, layout, coming, next_said, [baseline - top for baseline in of_next])
+
+    def _next_lines(self, layout: Layout, coming: _Said) -> list[str]:
+        column = layout.next
+        taken = _swatch_width(column, hatched=True) + layout.gap if coming.color is not None else 0
+        taken += self._caption_width(layout, coming)
+        when = self._typeface.width(coming.aside, column.size, BOLD) + layout.gap if coming.aside else 0
+        widths = [width - taken for width in column.widths(when)]
+        return self._typeface.broken(coming.label, widths, column.size, REGULAR)
+
+    def _caption_width(self, layout: Layout, coming: _Said) -> int:
+        """Of the word before the next action; where there is little room, its name needs it."""
+        column = layout.next
+        if coming.color is None or column.right - column.left < 16 * column.size:
+            return 0
+        return self._typeface.width("next", column.size, REGULAR) + layout.gap
+
+    def _write_next(
+        self, canvas: np.ndarray, layout: Layout, coming: _Said, said: list[str], baselines: list[int]
     ) -> None:
-        left, right = layout.strip_span
-        top, bottom = layout.strip_top - layout.strip_begins, layout.strip_bottom - layout.strip_begins
-        strip = canvas[top:bottom, left:right]
-        keep[top:bottom, left:right] = 0
-        width = right - left
-        scale = width / (self._window.past + self._window.future)
-
-        strip[:] = TRACK
-        stripes = hatch(bottom - top, width, layout.hatch, -origin % (2 * layout.hatch))
-        past, future = (tick.past, tick.future) if tick is not None else ((), ())
-        ends, begins = width, 0  # of the past, and of the future
-        if self._final:
-            past = self._final
-            ends = min(origin + round(past[-1].end * scale), now)
-            begins = ends + layout.line
-        shown = [(segment, False) for segment in self._window.in_sight(past, time)]
-        shown += [(segment, True) for segment in self._window.in_sight(future, time)]
-        for segment, anticipated in shown:
-            start, end = (origin + round(t * scale) for t in (segment.start, segment.end))
-            # A dark hairline before the next one.
-            start, end = (
-                (max(start, begins), min(end - layout.line, width))
-                if anticipated
-                else (max(start, 0), min(end - layout.line, ends))
-            )
-            if start >= end:
-                continue
-            color = self._color(segment)
-            part = strip[:, start:end]
-            part[:] = color
-            if anticipated and tick is not None:
-                part[stripes[:, start:end]] = mix(color, INK, 0.62)
-                column = self._columns.get(segment.label)
-                if tick.futures is not None and column is not None:
-                    middles = (np.arange(start, end) + 0.5 - origin) / scale  # seconds
-                    fade(part, agreement(tick, column, middles))
-            elif layout.strip_text_size:
-                self._draw_strip_label(part, layout, spoken(segment.label), text_color(color))
-        for gap in tick.gaps if tick is not None else ():  # holes: nothing was seen there
-            start, end = (min(max(origin + round(t * scale), 0), width) for t in (gap.start, gap.end))
-            strip[:, start:end] = TRACK
-        for half, color in ((2 * layout.line, INK), (layout.line, PAPER)):  # the marker of now, with its edge
-            x, reach = left + now, 2 * layout.line
-            marker = np.s_[max(top - reach, 0) : bottom + reach, max(x - half, 0) : x + half]
-            canvas[marker], keep[marker] = color, 0
-
-    def _draw_strip_label(self, part: np.ndarray, layout: _Layout, label: str, color: Color) -> None:
-        size = layout.strip_text_size
-        if self._width(label, size, _REGULAR) + size <= part.shape[1]:
-            baseline = (part.shape[0] + round(0.7 * size)) // 2
-            self._text(part, label, size // 2, baseline, size, _REGULAR, color)
-
-    def _color(self, segment: Segment) -> Color:
-        return self._colors.get(segment.label, GREY)
-
-    def _text(
-        self, canvas: np.ndarray, text: str, x: int, baseline: int, size: int, weight: int, color: Color
-    ) -> int:
-        """Draw one line and return the x at which it ends."""
-        if text:
-            cv2.putText(canvas, text, (x, baseline), color, self._font, size, weight)
-        return x + self._width(text, size, weight)
-
-    def _width(self, text: str, size: int, weight: int) -> int:
-        x, _, width, _ = cv2.getTextSize((0, 0), text, (0, 0), self._font, size, weight)
-        return int(x + width)
-
-    def _fit(self, text: str, width: int, size: int, weight: int) -> str:
-        """Shorten `text` at its end until it is at most `width` pixels wide; empty if nothing fits."""
-        if self._width(text, size, weight) <= width:
-            return text
-        for length in range(len(text) - 1, 0, -1):
-            short = text[:length].rstrip() + "…"
-            if self._width(short, size, weight) <= width:
-                return short
-        return ""
-
-    def _wrap(self, text: str, width: int, size: int) -> list[str]:
-        """Break `text` at spaces into lines of at most `width` pixels."""
-        lines: list[str] = []
-        for word in text.split():
-            longer = f"{lines[-1]} {word}" if lines else word
-            if lines and self._width(longer, size, _REGULAR) <= width:
-                lines[-1] = longer
-            else:
-                lines.append(self._fit(word, width, size, _REGULAR))
-        return lines
+        type_, gap, column, size = self._typeface, layout.gap, layout.next, layout.next.size
+        weight, ink, quiet = (REGULAR, _SUBDUED, _SUBDUED) if coming.doubtful else (BOLD, PAPER, _QUIET)
+        x = column.left
+        if coming.color is None:
+            ink = quiet
+        else:
+            color = subdued(coming.color) if coming.doubtful else coming.color
+            x += swatch(canvas, x, baselines[0], size, color, hatched=True) + gap
+            if self._caption_width(layout, coming):
+                x = type_.draw(canvas, "next", x, baselines[0], size, REGULAR, quiet) + gap
+        for line, baseline in zip(said, baselines, strict=True):
+            type_.draw(canvas, line, x, baseline, size, REGULAR, ink)
+        when = type_.fit(coming.aside, column.right - column.left, size, weight)
+        type_.draw(
+            canvas, when, column.right - type_.width(when, size, weight), baselines[0], size, weight, ink
+        )
 
 
 @dataclass(frozen=True)
 class _Said:
-    """What a line of text says.
+    """What a text says.
 
     Attributes:
         label: an action, or that there is none; `aside`, beside it, how sure it is, or when it comes.
@@ -300,72 +251,14 @@ class _Said:
     doubtful: bool = False
 
 
-@dataclass(frozen=True)
-class _Layout:
-    """Where things go on a picture of one size, in pixels; spans are (left, right)."""
-
-    bottom: int
-    scrim_top: int  # even, as `strip_begins`: colours are stored for two rows at once
-    strip_begins: int  # where the text ends
-    strip_ends: int
-    fade: int  # rows over which the scrim darkens
-    now_span: tuple[int, int]
-    now_baseline: int
-    next_span: tuple[int, int]
-    next_baseline: int  # 0: no room for what comes next
-    strip_span: tuple[int, int]
-    strip_top: int
-    strip_bottom: int
-    label_size: int
-    next_size: int
-    small_size: int
-    remark_size: int
-    strip_text_size: int  # 0: the strip is too thin for text
-    gap: int
-    line: int  # half the width of the now marker
-    hatch: int
+def _swatch_width(column: Column, *, hatched: bool) -> int:
+    return round(0.78 * column.size) if hatched else max(round(0.32 * column.size), 3)
 
 
-@lru_cache(maxsize=4)
-def _layout(height: int, width: int) -> _Layout:
-    """Lay out a picture: sizes grow slower than the picture, because people sit closer to a big one."""
-    unit = (min(height, width) / 240) ** 0.7
-    margin = max(round(9 * unit), 3)
-    label_size, next_size = max(round(19 * unit), 11), max(round(12.5 * unit), 9)
-    strip_bottom = height - margin
-    strip_top = strip_bottom - max(round(11 * unit), 5)
-    text_bottom = strip_top - max(round(10 * unit), 5)
-    side_by_side = width / unit > 480
-    roomy = height >= 160
-    now_baseline = text_bottom if side_by_side or not roomy else text_bottom - round(1.55 * next_size)
-    middle = width // 2
-    scrim_top = max(now_baseline - round(2.1 * label_size), 0) // 2 * 2
-    line = max(round(unit), 1)
-    return _Layout(
-        bottom=height,
-        scrim_top=scrim_top,
-        strip_begins=max(strip_top - 2 * line, 0) // 2 * 2,
-        strip_ends=min(-(-(strip_bottom + 2 * line) // 2) * 2, height),
-        fade=now_baseline - round(0.9 * label_size) - scrim_top,
-        now_span=(margin, middle - margin if side_by_side else width - margin),
-        now_baseline=now_baseline,
-        next_span=(middle if side_by_side else margin, width - margin),
-        next_baseline=text_bottom if roomy else 0,
-        strip_span=(margin, width - margin),
-        strip_top=strip_top,
-        strip_bottom=strip_bottom,
-        label_size=label_size,
-        next_size=next_size,
-        small_size=next_size,
-        remark_size=max(round(10.5 * unit), 9),
-        strip_text_size=round(6.5 * unit) if unit > 1.8 else 0,
-        gap=max(round(6 * unit), 3),
-        line=line,
-        hatch=max(round(3 * unit), 2),
-    )
-
-
-def _ground(layout: _Layout, width: int, top: int, bottom: int) -> np.ndarray:
+def _ground(layout: Layout, rows: tuple[int, int]) -> np.ndarray:
     """(h, w) uint8: how much the scrim keeps of the picture between two rows."""
-    rows = scrim(layout.bottom - layout.scrim_top, layout.fade)
-    return np.repeat(rows[top - layout.scrim_top : bottom - layout.scrim_top, None], width, axis=1)
+    first, last = layout.band
+    kept = scrim(last - first, layout.fade)
+    if not layout.dark_below:
+        kept = kept[::-1]
+    return np.repeat(kept[rows[0] - first : rows[1] - first, None], layout.width, axis=1)

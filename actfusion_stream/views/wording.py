@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from actfusion_stream.sources.frames import SourceInfo
 
 _TO = "\N{EN DASH}"
+NOT_SURE = "not sure"
 _SURE = 1.0  # seconds between earliest and latest; below, a range says no more than a number
 
 

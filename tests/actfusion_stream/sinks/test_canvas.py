@@ -56,7 +56,7 @@ def test_nothing_changes_but_where_something_is_drawn(colors: Colors, size: tupl
     canvas.draw(Overlay(("cut", "mix")).draw(canvas.width, canvas.height, 0.5, TICK))
     drawn = planes(canvas.frame)
     for old, new in zip(before, drawn, strict=True):
-        rows = old.shape[0] * 140 // 240  # the scrim begins below
+        rows = old.shape[0] * 188 // 240  # the band begins below
         assert (new[:rows, : old.shape[1]] == old[:rows]).all()
         assert (new[rows:][: len(old) - rows, : old.shape[1]] != old[rows:]).mean() > 0.5
         assert int(new.max()) < 1 << colors.bits

@@ -41,7 +41,7 @@ SAID = [
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    return make_video(tmp_path / "in.mp4", times=ramp(40), sound="aac")  # 4 s
+    return make_video(tmp_path / "in.mp4", size=(320, 240), times=ramp(40), sound="aac")  # 4 s
 
 
 def watch(

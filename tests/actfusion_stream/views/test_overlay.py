@@ -8,8 +8,10 @@ import pytest
 from laid_over import laid_over
 
 from actfusion_stream.engine.timeline import Candidate, Futures, Segment, Tick
+from actfusion_stream.views.layout import Look, lay_out
 from actfusion_stream.views.overlay import Overlay
 from actfusion_stream.views.palette import class_colors
+from actfusion_stream.views.typeface import Typeface
 
 CLASSES = ["background", "cut_tomato", "place_cucumber_into_bowl", "serve_salad_onto_plate"]
 COLORS = class_colors(CLASSES)
@@ -22,6 +24,10 @@ FUTURE = (
 TICK = Tick(seen_until=40.5, observed_until=40.0, past=PAST, future=FUTURE)
 SURE = np.zeros((20, 4), np.float32)  # of each second from 40 s on
 SURE[:5, 1] = SURE[5:10, 2] = SURE[10:, 3] = 1.0
+# Of a picture of 320x240: rows of the strip, and of the texts; the strip has 306 columns from x = 7 for 90 s.
+LAYOUT = lay_out(320, 240, Look(), Typeface(CLASSES))
+STRIP, TEXT = slice(*LAYOUT.bar), slice(*LAYOUT.text)
+NOW, NEXT = slice(190, 210), slice(211, 224)
 SIZES = [(120, 160), (240, 320), (720, 1280), (1280, 720), (1080, 1920), (96, 72), (40, 30), (2160, 3840)]
 
 
@@ -57,7 +63,7 @@ def test_draws_on_any_size_without_touching_the_frame(height: int, width: int, t
 
 def test_leaves_most_of_the_picture_alone() -> None:
     drawn = laid_over(Overlay(CLASSES), picture(), 41.0, TICK)
-    assert (drawn[:140] == 120).all()
+    assert (drawn[:188] == 120).all()
 
 
 def test_takes_frames_that_are_not_contiguous_or_read_only() -> None:
@@ -71,29 +77,29 @@ def test_takes_frames_that_are_not_contiguous_or_read_only() -> None:
 
 def test_past_is_solid_future_hatched_and_now_between_them() -> None:
     drawn = laid_over(Overlay(CLASSES), picture(), 40.0, TICK)
-    strip = drawn[222:230]  # (8, W, 3)
+    strip = drawn[STRIP]  # (7, W, 3)
     cut, serve = where(strip, "cut_tomato"), where(strip, "serve_salad_onto_plate")
-    # The strip spans 302 pixels from x = 9 for 60 s of past and 30 s of future: now is at 210.
+    # 60 s of past and 30 s of future: now is at 211.
     assert cut[:, 95:205].all()
     assert 0.3 < serve[:, 246:276].mean() < 0.7
-    assert serve[:, :210].sum() == 0
-    assert (strip[:, 210] > 240).all()
+    assert serve[:, :211].sum() == 0
+    assert (strip[:, 211] > 240).all()
 
 
 def test_time_slides_under_the_now_marker() -> None:
     overlay = Overlay(CLASSES)
     starts = [
-        where(laid_over(overlay, picture(), t, TICK)[222:230], "cut_tomato").any(axis=0).argmax()
+        where(laid_over(overlay, picture(), t, TICK)[STRIP], "cut_tomato").any(axis=0).argmax()
         for t in (40.0, 43.0)
     ]
-    # Three seconds at 302 pixels for 90 s.
+    # Three seconds at 306 pixels for 90 s.
     assert starts[0] - starts[1] == 10
 
 
 def test_short_sources_get_a_finer_strip() -> None:
     short = Tick(6.0, 6.0, (Segment("cut_tomato", 0, 6, 1.0),), ())
     widths = [
-        where(laid_over(Overlay(CLASSES, duration=seconds), picture(), 6.0, short)[222:230], "cut_tomato")[
+        where(laid_over(Overlay(CLASSES, duration=seconds), picture(), 6.0, short)[STRIP], "cut_tomato")[
             0
         ].sum()
         for seconds in (15.0, 90.0)
@@ -103,7 +109,7 @@ def test_short_sources_get_a_finer_strip() -> None:
 
 def test_the_countdown_counts_from_the_frame_not_from_the_tick() -> None:
     overlay = Overlay(CLASSES)
-    corner = np.s_[196:210, 250:]  # where the countdown stands
+    corner = np.s_[NEXT, 250:]  # where the countdown stands
     images = [laid_over(overlay, picture(), t, TICK)[corner] for t in (41.0, 41.9, 42.5)]
     assert not np.array_equal(images[0], images[2])
     np.testing.assert_array_equal(
@@ -125,13 +131,13 @@ def test_long_labels_end_within_the_picture() -> None:
 def test_nothing_more_to_come_is_said() -> None:
     ending = Tick(40.5, 40.0, PAST, FUTURE[:1])
     drawn = laid_over(Overlay(CLASSES), picture(value=0), 41.0, ending)
-    assert (drawn[196:210, 9:120] > 150).any()
+    assert (drawn[NEXT, 9:120] > 150).any()
 
 
 def test_the_strip_fades_where_the_futures_disagree() -> None:
     def brightness(probabilities: np.ndarray) -> np.ndarray:
-        """(63,) of the strip's future, from just after now on."""
-        strip = laid_over(Overlay(CLASSES), picture(), 40.0, several(probabilities))[222:230, 213:276]
+        """(64,) of the strip's future, from just after now on."""
+        strip = laid_over(Overlay(CLASSES), picture(), 40.0, several(probabilities))[STRIP, 214:278]
         return strip.max(axis=(0, 2)).astype(int)
 
     sure, half, never = (brightness(share * SURE) for share in (1.0, 0.5, 0.0))
@@ -150,7 +156,7 @@ def test_the_strip_fades_where_the_futures_disagree() -> None:
 
 def test_sure_futures_look_as_a_single_one() -> None:
     single, sure = (
-        laid_over(Overlay(CLASSES), picture(), 40.0, tick)[215:] for tick in (TICK, several(SURE))
+        laid_over(Overlay(CLASSES), picture(), 40.0, tick)[STRIP] for tick in (TICK, several(SURE))
     )
     # But for the seconds in which one action gives way to another: 3.4 pixels each.
     differing = (single != sure).any(axis=(0, 2))
@@ -162,12 +168,12 @@ def test_the_countdown_is_a_range_where_the_start_is_unsure() -> None:
     """Told by how wide it is: the text ends at the right margin."""
 
     def left_end(tick: Tick) -> int:
-        drawn = laid_over(Overlay(CLASSES), picture(value=0), 41.0, tick)[196:210, 230:]
+        drawn = laid_over(Overlay(CLASSES), picture(value=0), 41.0, tick)[NEXT, 230:]
         return 230 + int((drawn > 150).any(axis=(0, 2)).argmax())
 
     assert left_end(several(SURE)) == left_end(TICK)  # in 4 s
     assert left_end(several(SURE, 44.8, 45.6)) == left_end(TICK)
-    width = cv2.getTextSize((0, 0), "\N{EN DASH}9", (0, 0), cv2.FontFace("sans"), 12, 600)[2]
+    width = cv2.getTextSize((0, 0), "\N{EN DASH}9", (0, 0), cv2.FontFace("sans"), 10, 600)[2]
     assert left_end(several(SURE, 44.2, 49.6)) == pytest.approx(left_end(TICK) - width, abs=2)  # in 4-9 s
 
 
@@ -175,9 +181,9 @@ def test_what_is_drawn_as_now_is_what_the_frame_shows() -> None:
     """Five seconds after the past ended, the action that was to come has begun."""
     seen, ahead = replace(FUTURE[1], end=46.0), replace(FUTURE[1], start=46.0)
     overlay, begun = Overlay(CLASSES), Tick(46.0, 46.0, (*PAST, seen), (ahead, FUTURE[2]))
-    now = np.s_[170:212]  # the lines of now and next
+    now = np.s_[190:226]  # the lines of now and next
     drawn = laid_over(overlay, picture(), 46.0, TICK)
-    assert where(drawn, "place_cucumber_into_bowl")[170:190, 9:15].any()
+    assert where(drawn, "place_cucumber_into_bowl")[NOW, 7:12].any()
     assert not where(drawn, "cut_tomato")[now].any()
     np.testing.assert_array_equal(drawn[now], laid_over(overlay, picture(), 46.0, begun)[now])
 
@@ -186,12 +192,12 @@ def test_what_is_unfamiliar_is_called_so_and_its_labels_are_subdued() -> None:
     familiar = laid_over(Overlay(CLASSES), picture(), 41.0, replace(TICK, strangeness=0.9))
     strange = laid_over(Overlay(CLASSES), picture(), 41.0, replace(TICK, strangeness=1.1))
     assert (familiar[:60] == 120).all()
-    assert (strange[9:24, 9:250] > 200).any()
-    assert (strange[9:24, 262:] == 120).all()  # one line
-    assert not where(strange[:215], "cut_tomato").any()
-    assert familiar[170:190, 20:120].max() > 230
-    assert strange[170:190, 20:120].max() < 180
-    np.testing.assert_array_equal(familiar[215:], strange[215:])  # the strip
+    assert (strange[7:20, 7:230] > 200).any()
+    assert (strange[7:20, 240:] == 120).all()  # one line
+    assert not where(strange[TEXT], "cut_tomato").any()
+    assert familiar[NOW, 20:120].max() > 230
+    assert strange[NOW, 20:120].max() < 180
+    np.testing.assert_array_equal(familiar[STRIP], strange[STRIP])  # the strip
 
 
 def test_a_label_the_classes_do_not_have_is_grey() -> None:
