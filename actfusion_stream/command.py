@@ -173,14 +173,22 @@ def _show(
         complain(f"warning: {stream.engine.warning}")
     on_stdout = options.events == "-"
     info = replace(stream.info, name=called or stream.info.name)
-    view = open_view(options.display, info, stream.class_names, stream.stats, on_stdout, standing=not called)
+    view = open_view(
+        options.display,
+        info,
+        stream.class_names,
+        stream.stats,
+        on_stdout,
+        standing=not called,
+        min_confidence=options.min_confidence,
+    )
     outcome = run(stream, sinks, view)
     for warning in outcome.warnings:
         complain(f"warning: {warning}")
     with contextlib.suppress(OSError) if view.lost else contextlib.nullcontext():
         if options.display != "none" and not called:
             targets = {
-                "annotated video": options.output,
+                "video" if options.overlay == "off" else "annotated video": options.output,
                 "events": None if on_stdout else options.events,
                 "segments": ", ".join(map(str, options.segments)),
             }
@@ -203,8 +211,11 @@ def _sinks(options: argparse.Namespace, source: str | Path | int) -> list[Sink]:
         sinks.append(EventLog(options.events, source))
     if options.output:
         sinks.append(_video(options, source))
-    elif options.labels:
-        raise StreamError(f"--labels {options.labels}: only with --output, e.g. --output annotated.mp4")
+    else:
+        for name in ("labels", "overlay", "overlay_size"):
+            if (given := getattr(options, name)) is not None:
+                option = f"--{name.replace('_', '-')} {given}"
+                raise StreamError(f"{option}: only with --output, e.g. --output annotated.mp4")
     sinks += [SegmentFile(path, source) for path in options.segments]
     if options.metrics is not None:
         sinks.append(
@@ -218,16 +229,23 @@ def _video(options: argparse.Namespace, source: str | Path | int) -> Sink:
     from actfusion_stream.sinks.annotated_video import AnnotatedVideo
     from actfusion_stream.sinks.hindsight import HindsightVideo
     from actfusion_stream.sources.source import is_repeatable
+    from actfusion_stream.views.layout import Look
 
+    if options.overlay == "off":
+        for name in ("labels", "overlay_size"):
+            if getattr(options, name) is not None:
+                raise StreamError(f"--{name.replace('_', '-')}: nothing is drawn with --overlay off")
+        return AnnotatedVideo(options.output, source, Look("off"))
+    look = Look(options.overlay or "bottom", options.overlay_size or "medium", options.min_confidence)
     again = is_repeatable(source) and not options.realtime
     if options.labels == "online" or (options.labels is None and not again):
-        return AnnotatedVideo(options.output, source)
+        return AnnotatedVideo(options.output, source, look)
     if not again and (not isinstance(source, Path) or source.exists()):
         found = "--realtime" if options.realtime else "this source"
         raise StreamError(
             f"--labels hindsight: needs a file that is read twice, which {found} does not allow; give online"
         )
-    return HindsightVideo(options.output, source, lambda: _progress(options))
+    return HindsightVideo(options.output, source, lambda: _progress(options), look)
 
 
 @contextlib.contextmanager

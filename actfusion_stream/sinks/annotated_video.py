@@ -12,6 +12,7 @@ from actfusion_stream.sinks.targets import check_video_output
 from actfusion_stream.sinks.video import VideoWriter
 from actfusion_stream.sources.frame_queue import FrameQueue, bytes_of
 from actfusion_stream.sources.frames import Frame
+from actfusion_stream.views.layout import Look
 from actfusion_stream.views.overlay import Overlay
 
 
@@ -24,13 +25,17 @@ class AnnotatedVideo(Sink):
     Args:
         path: .mp4, .mov, .mkv, .webm or .ts to create or replace.
         source: what is being read, which must not be overwritten.
+        look: of what is drawn.
 
     Raises:
         StreamError: the video cannot be written there.
     """
 
-    def __init__(self, path: str | Path, source: str | Path | int | None = None) -> None:
+    def __init__(
+        self, path: str | Path, source: str | Path | int | None = None, look: Look | None = None
+    ) -> None:
         self.path = check_video_output(path, source)
+        self._look, self._note = look, ""
         # What waits to be drawn; more would only cost memory: a tick of the model stops the input anyway.
         self._queue: FrameQueue[tuple[Frame, Tick | None]] = FrameQueue(lambda item: bytes_of(item[0]))
         self._error: BaseException | None = None
@@ -39,7 +44,8 @@ class AnnotatedVideo(Sink):
 
     def start(self, info: StreamInfo) -> None:
         self._writer = VideoWriter(self.path, info.source)
-        overlay = Overlay(info.class_names, info.source.duration)
+        overlay = Overlay(info.class_names, info.source.duration, look=self._look)
+        self._note = f"{self.path}: {overlay.note}" if overlay.note else ""
         self._thread = threading.Thread(
             target=self._run, args=(self._writer, overlay), name="exporter", daemon=True
         )
@@ -68,7 +74,7 @@ class AnnotatedVideo(Sink):
         self._drain()
         if self._writer is not None:
             self._writer.close(finished=False)
-            self.warning = self._writer.warning
+            self.warning = "; ".join(filter(None, (self._writer.warning, self._note))) or None
 
     def _drain(self) -> None:
         """Wait until the thread has drawn everything."""

@@ -21,6 +21,7 @@ from actfusion_stream.sinks.sink import Sink
 from actfusion_stream.sinks.targets import check_video_output
 from actfusion_stream.sinks.video import VideoWriter
 from actfusion_stream.sources.frames import Frame
+from actfusion_stream.views.layout import Look
 from actfusion_stream.views.overlay import Overlay
 from actfusion_stream.views.wording import timeline_window
 
@@ -45,6 +46,7 @@ class HindsightVideo(Sink):
         path: .mp4, .mov, .mkv, .webm or .ts to create or replace.
         source: what is being read, which must not be overwritten.
         progress: entered for the second pass; what it gives is told the share that is done, in [0, 1].
+        look: of what is drawn.
 
     Raises:
         StreamError: the video cannot be written there.
@@ -55,9 +57,14 @@ class HindsightVideo(Sink):
     """
 
     def __init__(
-        self, path: str | Path, source: str | Path | int | None = None, progress: Progress = _silent
+        self,
+        path: str | Path,
+        source: str | Path | int | None = None,
+        progress: Progress = _silent,
+        look: Look | None = None,
     ) -> None:
         self.path = check_video_output(path, source)
+        self._look = look
         self._progress = progress
         self._info: StreamInfo | None = None
         self._ticks: list[Tick] = []
@@ -109,7 +116,7 @@ class HindsightVideo(Sink):
         assert self._info.again is not None
         with self._info.again() as source:
             writer = VideoWriter(self.path, source.info)
-            overlay = Overlay(self._info.class_names, source.info.duration, final)
+            overlay = Overlay(self._info.class_names, source.info.duration, final, self._look)
             begins, complete = source.info.begins, False
             try:
                 with self._progress() as tell:
@@ -120,7 +127,8 @@ class HindsightVideo(Sink):
             finally:
                 writer.close(finished=complete and not self._interrupted)
         ends = "" if complete else f"{self.path}: ends at {at:.1f} s; {self._last:.1f} s were watched"
-        self.warning = "; ".join(filter(None, (writer.warning, ends))) or None
+        note = f"{self.path}: {overlay.note}" if overlay.note else ""
+        self.warning = "; ".join(filter(None, (writer.warning, ends, note))) or None
 
     def _draw(self, source: Iterator[Frame], writer: VideoWriter, overlay: Overlay) -> Iterator[float]:
         """Draw and write frame by frame; the times of those that are written."""

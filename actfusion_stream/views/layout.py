@@ -33,7 +33,7 @@ class Look:
     """How the overlay is to look.
 
     Attributes:
-        place: of the dark band, "bottom" or "top".
+        place: of the dark band, "bottom" or "top"; "off" for nothing at all.
         size: of its text, "small", "medium" or "large", as far as there is room.
         min_confidence: in [0, 1]; what is done now is not named where it is less sure.
     """

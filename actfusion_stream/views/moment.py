@@ -43,6 +43,10 @@ class Moment:
     def goes_on(self) -> float:
         return max(1 - sum(candidate.probability for candidate in self.candidates), 0.0)
 
+    def named(self, min_confidence: float) -> str:
+        """What is done now, "" where that is less sure than this."""
+        return self.now.label if self.now.confidence >= min_confidence else ""
+
     @property
     def next_in(self) -> str:
         """How long until `coming[0]` starts, in words: a range where the futures differ about it."""

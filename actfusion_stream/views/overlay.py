@@ -62,7 +62,7 @@ class Overlay:
 
     @property
     def note(self) -> str:
-        return self._typeface.note
+        return "" if self._look.place == "off" else self._typeface.note
 
     def draw(self, width: int, height: int, time: float, tick: Tick | None) -> list[Patch]:
         """Draw `tick` for the frame shown at `time`.
@@ -76,6 +76,8 @@ class Overlay:
             What to lay over the frame, at even places, in even sizes. A patch that looks as it did for the
             frame before is the same object.
         """
+        if self._look.place == "off":
+            return []
         if self._layout is None or (self._layout.width, self._layout.height) != (width, height):
             self._layout, self._drawn = lay_out(width, height, self._look, self._typeface), {}
         layout = self._layout
@@ -157,7 +159,7 @@ class Overlay:
         if moment is None:
             return _Said("warming up", "", GREY)
         now, unfamiliar = moment.now, moment.tick.unfamiliar
-        if now.confidence < self._look.min_confidence:
+        if not moment.named(self._look.min_confidence):
             return _Said(NOT_SURE, "", GREY, doubtful=True)
         return _Said(
             self._typeface.name(now.label), percent(now.confidence), self._strip.color(now.label), unfamiliar

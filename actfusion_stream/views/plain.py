@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from actfusion_stream.views.moment import UNFAMILIAR, moment_of
-from actfusion_stream.views.wording import clock, percent, picture, printable, spoken
+from actfusion_stream.views.wording import NOT_SURE, clock, percent, picture, printable, spoken
 
 if TYPE_CHECKING:
     from actfusion_stream.engine.stats import Stats
@@ -25,14 +25,18 @@ class PlainView:
         info: the source.
         stats: counters of the stream.
         console: where to print; standard output if None.
+        min_confidence: in [0, 1]; what is done now is not named where it is less sure.
     """
 
     lost = ""
 
-    def __init__(self, info: SourceInfo, stats: Stats, console: Console | None = None) -> None:
+    def __init__(
+        self, info: SourceInfo, stats: Stats, console: Console | None = None, min_confidence: float = 0.0
+    ) -> None:
+        self._min_confidence = min_confidence
         self._info, self._stats = info, stats
         self._file = console.file if console else sys.stdout
-        self._label: str | None = None
+        self._label: str | None = None  # that was printed last; "" for none that is sure
         self._unfamiliar = False
         self._next_progress = _PROGRESS_SECONDS
 
@@ -53,9 +57,12 @@ class PlainView:
         if tick is not None and tick.unfamiliar != self._unfamiliar:
             self._unfamiliar, news = tick.unfamiliar, True
             self._print(f"{clock(time)}  {UNFAMILIAR if tick.unfamiliar else 'familiar again'}")
-        if tick is not None and (moment := moment_of(tick, time)).now.label != self._label:
-            self._label, news = moment.now.label, True
-            line = f"{clock(time)}  {spoken(self._label)}, {percent(moment.now.confidence)} sure"
+        moment = None if tick is None else moment_of(tick, time)
+        if moment is not None and (label := moment.named(self._min_confidence)) != self._label:
+            self._label, news = label, True
+            line = f"{clock(time)}  {spoken(label or NOT_SURE)}"
+            if label:
+                line += f", {percent(moment.now.confidence)} sure"
             if moment.coming:
                 line += f"; next {spoken(moment.coming[0].label)} {moment.next_in}"
             self._print(line)

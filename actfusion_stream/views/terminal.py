@@ -24,6 +24,7 @@ from actfusion_stream.views.moment import UNFAMILIAR, Moment, moment_of, starts_
 from actfusion_stream.views.palette import GREY, INK, PAPER, mix, subdued
 from actfusion_stream.views.strip import TRACK, Strip
 from actfusion_stream.views.wording import (
+    NOT_SURE,
     clock,
     countdown,
     percent,
@@ -56,6 +57,7 @@ class TerminalView:
         stats: counters of the stream, read at each refresh.
         console: where to draw; standard output if None.
         standing: the last view is left standing.
+        min_confidence: in [0, 1]; what is done now is not named where it is less sure.
     """
 
     lost = ""
@@ -68,7 +70,9 @@ class TerminalView:
         console: Console | None = None,
         *,
         standing: bool = True,
+        min_confidence: float = 0.0,
     ) -> None:
+        self._min_confidence = min_confidence
         self._info, self._stats = info, stats
         self._longest = max((len(spoken(name)) for name in class_names), default=0)
         self._console = console or Console(highlight=False)
@@ -186,6 +190,10 @@ class TerminalView:
     def _now_lines(self, width: int) -> list[Text]:
         if self._moment is None:
             label, style, caption = "warming up", colored(GREY) + BOLD, Text("NOW", BOLD)
+        elif not self._moment.named(self._min_confidence):
+            label, style, caption = NOT_SURE, colored(GREY), Text("NOW", BOLD)
+            if self._moment.tick.unfamiliar:
+                caption = Text.assemble(caption, "  ", (UNFAMILIAR, _WARNING))
         else:
             now, tick = self._moment.now, self._moment.tick
             label, style = spoken(now.label), colored(self._strip.color(now.label)) + BOLD

@@ -50,6 +50,7 @@ def open_view(
     stdout_taken: bool = False,
     *,
     standing: bool = True,
+    min_confidence: float = 0.0,
 ) -> View:
     """Choose how to show a stream.
 
@@ -62,6 +63,7 @@ def open_view(
         stdout_taken: standard output carries data, so show everything on standard error, and plainly unless
             told otherwise.
         standing: the last view stays on the terminal.
+        min_confidence: in [0, 1]; what is done now is not named where it is less sure.
 
     Returns:
         A view to enter and to update with each frame.
@@ -72,8 +74,11 @@ def open_view(
     drawable = console.is_terminal and console.encoding.startswith("utf") and not stdout_taken
     # A dumb terminal, such as an editor's, cannot move its cursor, whatever was asked for.
     if (display == "terminal" or drawable) and not console.is_dumb_terminal:
-        return DetachableView(TerminalView(info, class_names, stats, console, standing=standing))
-    return DetachableView(PlainView(info, stats, console))
+        view = TerminalView(
+            info, class_names, stats, console, standing=standing, min_confidence=min_confidence
+        )
+        return DetachableView(view)
+    return DetachableView(PlainView(info, stats, console, min_confidence))
 
 
 class SilentView:

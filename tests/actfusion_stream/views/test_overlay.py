@@ -200,6 +200,25 @@ def test_what_is_unfamiliar_is_called_so_and_its_labels_are_subdued() -> None:
     np.testing.assert_array_equal(familiar[STRIP], strange[STRIP])  # the strip
 
 
+def test_what_is_less_sure_than_asked_is_not_named() -> None:
+    """The tick is 80 % sure of what is done at 41 s."""
+    asked = [
+        laid_over(Overlay(CLASSES, look=Look(min_confidence=share)), picture(), 41.0, TICK)
+        for share in (0.0, 0.8, 0.81)
+    ]
+    np.testing.assert_array_equal(asked[0], asked[1])
+    assert not where(asked[2][TEXT], "cut_tomato").any()
+    assert asked[0][NOW, 20:120].max() > 230
+    assert 120 < asked[2][NOW, 20:120].max() < 180  # in grey
+    np.testing.assert_array_equal(asked[0][NEXT], asked[2][NEXT])
+    np.testing.assert_array_equal(asked[0][STRIP], asked[2][STRIP])
+
+
+def test_what_is_off_is_not_drawn() -> None:
+    overlay = Overlay(["cut 🍅"], look=Look("off"))
+    assert (overlay.draw(320, 240, 41.0, TICK), overlay.note) == ([], "")
+
+
 def test_a_label_the_classes_do_not_have_is_grey() -> None:
     tick = Tick(5.0, 5.0, (Segment("unheard_of", 0, 5, 1.0),), ())
     assert laid_over(Overlay(CLASSES), picture(), 5.0, tick).shape == (240, 320, 3)

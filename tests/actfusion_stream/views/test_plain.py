@@ -26,6 +26,18 @@ def test_the_plain_view_is_a_readable_log() -> None:
     ]
 
 
+def test_a_log_says_when_it_is_not_sure() -> None:
+    log = console(terminal=False)
+    with PlainView(FILE, stats(), log, min_confidence=0.6) as shown:
+        for time in (41.0, 43.1, 48.5, 49.0):
+            shown.update(TICK, time)
+    assert [line for line in written(log).splitlines()[1:] if "real time" not in line] == [
+        "0:41  cut tomato, 86 % sure; next place cucumber into bowl in 2 s",
+        "0:43  place cucumber into bowl, 64 % sure; next serve salad onto plate in 5 s",
+        "0:48  not sure",
+    ]
+
+
 def test_a_log_says_how_sure_the_next_start_is_and_when_things_become_unfamiliar() -> None:
     log = console(terminal=False)
     with PlainView(FILE, stats(), log) as shown:
