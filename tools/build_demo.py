@@ -21,6 +21,9 @@ import numpy as np
 import torch
 
 from actfusion_stream.arguments import OneLineParser, whole_number
+from actfusion_stream.engine.clock import FeatureClock
+from actfusion_stream.engine.predictor import Predictor
+from actfusion_stream.engine.settings import FUTURES, Horizon
 from actfusion_stream.extractors.extractor import Extractor
 from actfusion_stream.kitchen.script import CLASS_NAMES
 from actfusion_stream.models.actfusion import ActFusion
@@ -32,10 +35,13 @@ from .demo.extractor import SECOND as EXTRACTOR_SECOND
 from .demo.extractor import extract_all, train_extractor
 from .demo.model import FOURTH, SECOND, THIRD, train
 from .demo.sequences import SCRIPT_SEEDS, SequenceSource, load_videos
-from .demo.videos import EXTRACTOR_SEEDS, MODEL_SEEDS, SPEC, VALIDATION_SEEDS, render_all
+from .demo.videos import EXTRACTOR_SEEDS, MODEL_SEEDS, SPEC, VALIDATION_SEEDS, frame_labels, render_all
+from .evaluation.forecasts import learn_doubt
+from .evaluation.replay import replay
 from .training.familiarity import learn_familiarity
 
 MEDIAN = 3  # feature steps
+_TICK = 3.0  # seconds: neighbouring ticks say the same
 
 log = logging.getLogger("build_demo")
 
@@ -48,6 +54,22 @@ def familiarity_of(folder: Path) -> Familiarity | None:
 
     training, judges = features(*EXTRACTOR_SEEDS, *MODEL_SEEDS), features(*VALIDATION_SEEDS)
     return learn_familiarity(training, judges, 1, steps_of(SPEC.period))
+
+
+def doubt_of(folder: Path, model: ActFusion) -> float:
+    """How likely a cook does next what none of the drawn futures has, in the kitchens of validation."""
+    horizon, clock = Horizon(seconds=30), FeatureClock.of(SPEC)
+    found = []
+    for seed in VALIDATION_SEEDS:
+        features = np.load(folder / f"{seed}.npy")
+        labels = frame_labels(seed)[:: SPEC.stride][: features.shape[1]]
+        predictor = Predictor(model, MEDIAN, FUTURES, calm=True)
+        forecasts = replay(predictor, features, labels, clock, _TICK, horizon, CLASS_NAMES).forecasts
+        assert forecasts is not None
+        found.append(forecasts)
+    return learn_doubt(
+        np.concatenate([one.next for one in found]), np.concatenate([one.next_truth for one in found])
+    )
 
 
 def save_checkpoint(
@@ -63,6 +85,7 @@ def save_checkpoint(
         extractor_state=extractor_state,
         median=MEDIAN,
         familiarity=familiarity_of(features),
+        doubt=doubt_of(features, model),
         training={
             "command": "python -m tools.build_demo",
             "extractor_seeds": [EXTRACTOR_SEEDS.start, EXTRACTOR_SEEDS.stop],

@@ -35,6 +35,7 @@ class Engine:
         median: feature steps of the filter over each class's probabilities.
         device: where both compute.
         familiarity: what the features of training looked like; None where the checkpoint does not say.
+        doubt: how likely what comes next is in none of the futures that the model draws.
         warning: what is odd about the extractor that was forced upon the model, None if nothing is.
     """
 
@@ -52,6 +53,7 @@ class Engine:
         self.extractor, self.model, self.median = extractor, model, checkpoint.median
         self.device, self.warning = device, warning
         self.familiarity = checkpoint.familiarity
+        self.doubt = checkpoint.doubt
         global _process
         _process = _process or os.getpid()
 

@@ -1,6 +1,7 @@
 """Several futures of one tick: which of them to show, what they say comes next, and of every second.
 
-Each is a sample of what the model holds possible, so shares of them are probabilities.
+Each is a sample of what the model holds possible, so shares of them are probabilities: of what the model can
+think of. How often that is not what happens, its checkpoint says.
 """
 
 from __future__ import annotations
@@ -27,13 +28,12 @@ def medoid(samples: NDArray[np.int64]) -> int:
     return int(np.argmin([np.count_nonzero(samples != one) for one in samples]))
 
 
-def share(count: int, samples: int) -> float:
-    """The probability of what so many of the samples say."""
-    return count / samples
-
-
 def candidates(
-    samples: NDArray[np.int64], current: int, edges: NDArray[np.floating[Any]], class_names: Sequence[str]
+    samples: NDArray[np.int64],
+    current: int,
+    edges: NDArray[np.floating[Any]],
+    class_names: Sequence[str],
+    doubt: float = 0.0,
 ) -> tuple[Candidate, ...]:
     """What may come next: of each sample the first label that is not the current one.
 
@@ -42,6 +42,7 @@ def candidates(
         current: class index of the last observed step.
         edges: (N + 1,) float seconds; step i covers [edges[i], edges[i + 1]).
         class_names: name of each class index.
+        doubt: how likely what comes is in none of the samples, in [0, 1].
 
     Returns:
         The most probable one first, of equals the earlier one. A sample in which nothing else follows votes
@@ -55,7 +56,7 @@ def candidates(
     for label in np.unique(labels[ends]):
         starts = edges[steps[ends & (labels == label)]]
         earliest, start, latest = np.percentile(starts, _SPREAD)
-        probability = share(len(starts), len(samples))
+        probability = (1 - doubt) * len(starts) / len(samples)
         found.append(Candidate(class_names[label], probability, float(start), float(earliest), float(latest)))
     return tuple(sorted(found, key=lambda candidate: (-candidate.probability, candidate.start)))
 

@@ -60,6 +60,7 @@ class Computes(Protocol):
     class_names: tuple[str, ...]
     extractor: Extractor
     familiarity: Familiarity | None
+    doubt: float
     device: torch.device
 
     @property
@@ -357,7 +358,8 @@ class Session:
         ahead = observed_until + self._spec.period * np.arange(future + 1)
         drawn, likeliest = prediction.samples, prediction.likeliest
         to_come = futures(drawn, likeliest, prediction.future, ahead, self.class_names)
-        following = candidates(drawn, int(prediction.labels[seen - 1]), ahead, self.class_names)
+        doubt = self._engine.doubt
+        following = candidates(drawn, int(prediction.labels[seen - 1]), ahead, self.class_names, doubt)
         strangeness = strangeness_of(self._buffer, self._engine.familiarity, self._spec.period)
         latency[PREDICTION] = 1000 * (clocks.perf_counter() - frame.arrived)
         self.stats.ticks += 1
@@ -372,6 +374,7 @@ class Session:
             following,
             to_come,
             strangeness,
+            doubt,
         )
         self.stats.unfamiliar += tick.unfamiliar
         return tick

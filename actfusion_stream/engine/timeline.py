@@ -57,11 +57,12 @@ class Gap:
 class Candidate:
     """An action that may be the next one.
 
-    What the candidates of a tick lack to a sum of 1 is how likely the current action outlasts the horizon.
+    What the candidates of a tick lack to a sum of 1 is `Tick.goes_on` and `Tick.doubt`.
 
     Attributes:
         label: class name.
-        probability: share of the sampled futures in which this action is the next one, in [0, 1].
+        probability: share of the sampled futures in which this action is the next one, less its part of the
+            doubt, in [0, 1].
         start: seconds at which it starts, the median of those futures.
         earliest, latest: between these it starts in 80 % of them (10th and 90th percentile).
     """
@@ -115,6 +116,7 @@ class Tick:
         futures: what `next` was counted from; None where nobody asked.
         strangeness: how far what was just seen is from what the model was trained on, 1 where it becomes
             unfamiliar; None where the checkpoint does not say.
+        doubt: how likely none of the futures has what happens next, in [0, 1]; learned with the checkpoint.
     """
 
     seen_until: float
@@ -127,6 +129,14 @@ class Tick:
     next: tuple[Candidate, ...] = ()
     futures: Futures | None = None
     strangeness: float | None = None
+    doubt: float = 0.0
+
+    @property
+    def goes_on(self) -> float:
+        """How likely the current action outlasts the horizon, in [0, 1]; 0 where nobody drew futures."""
+        if self.futures is None:
+            return 0.0
+        return max(1 - self.doubt - sum(candidate.probability for candidate in self.next), 0.0)
 
     @property
     def unfamiliar(self) -> bool:

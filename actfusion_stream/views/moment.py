@@ -30,7 +30,7 @@ class Moment:
         coming: the actions after it, in order.
         candidates: what the next action may be, the most probable first; () where nobody asked, and where the
             present is already beyond the action that the tick counted from.
-        goes_on: how likely `now` outlasts the horizon, in [0, 1], where there are candidates.
+        goes_on: how likely `now` outlasts the horizon, in [0, 1]; 0 where there are no candidates.
     """
 
     tick: Tick
@@ -41,7 +41,7 @@ class Moment:
 
     @property
     def goes_on(self) -> float:
-        return max(1 - sum(candidate.probability for candidate in self.candidates), 0.0)
+        return self.tick.goes_on if self.candidates else 0.0
 
     def named(self, min_confidence: float) -> str:
         """What is done now, "" where that is less sure than this."""

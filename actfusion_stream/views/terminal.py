@@ -218,7 +218,7 @@ class TerminalView:
             return []
         rows = min(rows, _BAR_ROWS)
         entries = [(c.probability, c.label, starts_in(c, moment.time)) for c in moment.candidates]
-        if moment.candidates and moment.goes_on > _HARDLY:
+        if moment.goes_on > _HARDLY:
             entries.append((moment.goes_on, moment.now.label, "goes on"))
         if not moment.candidates and moment.coming:  # just begun, and nobody counted from it yet
             entries.append((moment.coming[0].confidence, moment.coming[0].label, moment.next_in))

@@ -69,6 +69,8 @@ class Checkpoint:
         median: feature steps of the median filter that each class's probabilities go through before the
             argmax; 1 for none.
         familiarity: what the features of training looked like; None where nobody has kept that.
+        doubt: how likely what a person does next is in none of the futures that the model draws; 0 where
+            nobody has learned that.
         training: how it was trained and what it scored, for the reader.
     """
 
@@ -79,6 +81,7 @@ class Checkpoint:
     extractor_state: dict[str, Tensor]
     median: int = 1
     familiarity: Familiarity | None = None
+    doubt: float = 0.0
     training: dict[str, Any] = field(default_factory=dict)
 
     def model(self, device: str | torch.device = "cpu") -> ActFusion:
@@ -119,6 +122,7 @@ class Checkpoint:
             "extractor": self.extractor_spec and self.extractor_spec.to_json(),
             "median": self.median,
             "familiarity": familiar and {"axes": len(familiar.axes), "threshold": familiar.threshold},
+            "doubt": self.doubt,
             "training": self.training,
         }
         # Not by save_file: it makes the file private, and wraps what the system says in words of its own.
@@ -253,6 +257,9 @@ def _described(about: dict[str, Any]) -> Checkpoint:
         raise ValueError("its class names are not a list of different names")
     if not isinstance(median, int) or not 1 <= median <= _MAX_MEDIAN:
         raise ValueError(f"its median is {median}; it must be a number from 1 to {_MAX_MEDIAN}")
+    doubt = about.get("doubt", 0.0)  # files of before do not say
+    if not isinstance(doubt, (int, float)) or not 0 <= doubt <= 1:
+        raise ValueError(f"its doubt is {str(doubt)[:50]}; it must be a number from 0 to 1")
     if not isinstance(about["training"], dict):
         raise ValueError(f"its training is {str(about['training'])[:50]!r}; it must be a JSON object")
     checkpoint = Checkpoint(
@@ -262,6 +269,7 @@ def _described(about: dict[str, Any]) -> Checkpoint:
         extractor_spec=None if about["extractor"] is None else ExtractorSpec.from_json(about["extractor"]),
         extractor_state={},
         median=median,
+        doubt=float(doubt),
         training=about["training"],
     )
     if checkpoint.extractor_spec is not None:

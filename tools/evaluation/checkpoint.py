@@ -105,6 +105,7 @@ def evaluate_checkpoint(
         trained_on=checkpoint.extractor_spec,
         rate=rate,
         futures=futures,
+        doubt=checkpoint.doubt,
         seed=seed,
         console=console,
     )

@@ -115,6 +115,7 @@ def evaluate_model(
     trained_on: ExtractorSpec | None,
     rate: float | None,
     futures: int | None,
+    doubt: float,
     seed: int,
     console: Console,
 ) -> Results:
@@ -134,6 +135,7 @@ def evaluate_model(
         trained_on: the extractor of the model's checkpoint, None where nobody knows.
         rate: features a second; None for as extracted, or for what the dataset is known to have.
         futures: how many to draw for the stochastic protocol, and at each tick of a replay; None for none.
+        doubt: how likely what happens is in none of them, as the checkpoint says.
         seed: of the noise.
         console: where the progress goes.
 
@@ -205,7 +207,7 @@ def evaluate_model(
                 slow = replace(clock, stride=clock.stride * preset.sample_rate)
                 scored = dataset.class_names if futures is not None else None
                 replays.append(
-                    replay(predictor, features[:, steps], truth[steps], slow, tick, horizon, scored)
+                    replay(predictor, features[:, steps], truth[steps], slow, tick, horizon, scored, doubt)
                 )
             progress.advance(bar)
     return Results(

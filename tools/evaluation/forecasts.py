@@ -1,14 +1,15 @@
 """What a stream's several futures said would come, tick by tick, beside what came.
 
 "The next action" is scored as K + 1 outcomes: the K classes, and that the current action goes on beyond the
-horizon, which has what the candidates lack to a sum of 1. That is also what comes true where nothing follows
-any more: the last action of a video goes on.
+horizon, which is `Tick.goes_on`. That is also what comes true where nothing follows any more: the last action
+of a video goes on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,21 +23,50 @@ from .calibration import brier_score, expected_calibration_error, pinball_loss
 from .truth import Labels, following, labels_at
 
 
-def next_distribution(candidates: Sequence[Candidate], index: Mapping[str, int]) -> NDArray[np.float64]:
-    """What the candidates of a tick say of the K + 1 outcomes.
+def next_distribution(
+    candidates: Sequence[Candidate], index: Mapping[str, int], doubt: float = 0.0
+) -> NDArray[np.float64]:
+    """What a tick says of the K + 1 outcomes.
 
     Args:
         candidates: `Tick.next`.
         index: of each class name.
+        doubt: `Tick.doubt`.
 
     Returns:
-        (K + 1,) float; the last is what they lack to 1: the current action goes on beyond the horizon.
+        (K + 1,) float; the last is that the current action goes on beyond the horizon. The doubt is spread
+        evenly over what no future had.
     """
     found = np.zeros(len(index) + 1)
     for candidate in candidates:
         found[index[candidate.label]] += candidate.probability
-    found[-1] = max(0.0, 1.0 - found[:-1].sum())
-    return found
+    found[-1] = max(0.0, 1.0 - doubt - found[:-1].sum())
+    return found + doubt * _unheard_of(found[None])[0]
+
+
+def _unheard_of(said: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N, C): even distributions over the outcomes that distributions (N, C) hold impossible."""
+    impossible = said == 0
+    return impossible / np.maximum(impossible.sum(axis=1, keepdims=True), 1)
+
+
+def learn_doubt(said: NDArray[np.floating[Any]], truth: Labels) -> float:
+    """The share of doubt at which what was said without any has the best Brier score.
+
+    Args:
+        said: (N, C) float, each row a distribution: shares of futures.
+        truth: (N,) int in [0, C), what came true.
+
+    Returns:
+        In [0, 1]; 0 where N is 0.
+    """
+    if not len(truth):
+        return 0.0
+    sure = np.asarray(said, np.float64)
+    # (1 − d) p + d q is a line from p to q, on which a squared distance has one lowest point.
+    way = _unheard_of(sure) - sure
+    came = np.eye(sure.shape[1])[truth]
+    return float(np.clip(((came - sure) * way).sum() / (way**2).sum(), 0, 1))
 
 
 @dataclass(frozen=True)
@@ -83,7 +113,7 @@ class Forecasts:
             after = following(script, now)
             if after is not None and after.start >= tick.future[-1].end:
                 after = None
-            said.append(next_distribution(tick.next, index))
+            said.append(next_distribution(tick.next, index, tick.doubt))
             came.append(count if after is None else index[after.label])
             if after is not None and said[-1].argmax() == came[-1]:
                 best = next(candidate for candidate in tick.next if candidate.label == after.label)

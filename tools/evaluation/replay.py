@@ -64,6 +64,7 @@ def replay(
     tick: float,
     horizon: Horizon,
     class_names: Sequence[str] | None = None,
+    doubt: float = 0.0,
 ) -> Replay:
     """Run the model at every tick of one video.
 
@@ -75,6 +76,7 @@ def replay(
         tick: seconds from one run of the model to the next.
         horizon: how far to anticipate.
         class_names: given where the predictor draws several futures that are to be scored.
+        doubt: how likely what happens is in none of them, as the checkpoint says.
     """
     ticks: list[int] = []
     passed: list[int] = []
@@ -99,7 +101,7 @@ def replay(
         said.append(np.concatenate([kept, prediction.labels[: seen - first]]))
         anticipated.append(prediction.labels[seen - first :])
         if class_names is not None:
-            forecasts.append(_forecast(prediction, clock, seen, class_names))
+            forecasts.append(_forecast(prediction, clock, seen, class_names, doubt))
     scored = None
     if class_names is not None:
         index = {name: i for i, name in enumerate(class_names)}
@@ -107,14 +109,17 @@ def replay(
     return Replay(truth, ticks, passed, said, anticipated, period, tick, scored)
 
 
-def _forecast(prediction: Prediction, clock: FeatureClock, seen: int, class_names: Sequence[str]) -> Tick:
+def _forecast(
+    prediction: Prediction, clock: FeatureClock, seen: int, class_names: Sequence[str], doubt: float
+) -> Tick:
     """What a stream's tick would say of the time after `seen` features."""
     future = prediction.samples.shape[1]
     now, current = clock.edge(seen), int(prediction.labels[-future - 1])
     edges = now + clock.period * np.arange(future + 1)
     several = futures(prediction.samples, prediction.likeliest, prediction.future, edges, class_names)
-    following = candidates(prediction.samples, current, edges, class_names)
-    return Tick(now, now, (), several.samples[several.likeliest], next=following, futures=several)
+    following = candidates(prediction.samples, current, edges, class_names, doubt)
+    likeliest = several.samples[several.likeliest]
+    return Tick(now, now, (), likeliest, next=following, futures=several, doubt=doubt)
 
 
 def said_after(video: Replay, delay: float) -> Labels:

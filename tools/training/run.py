@@ -23,7 +23,7 @@ from .presets import Preset
 from .run_folder import RunFolder
 from .settings import RATIO, Settings
 from .trainer import Trainer
-from .validation import validate
+from .validation import doubt_of, validate
 
 
 def train(
@@ -146,6 +146,10 @@ def train(
                     f"epoch {trainer.epoch}/{preset.epochs}, loss {losses['total']:.3f}, "
                     f"best {folder.best:.1f}, {left:.1f} min left{_slow(waiting)}"
                 )
+    if held_out and preset.streaming:
+        folder.learn_doubt(
+            lambda model: doubt_of(model, judges, dataset.class_names, preset, settings.no_length, clock)
+        )
 
 
 def _slow(waiting: float) -> str:

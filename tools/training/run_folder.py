@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from typing import Any
 import torch
 
 from actfusion_stream.errors import StreamError
-from actfusion_stream.weights.checkpoint import Checkpoint
+from actfusion_stream.models.actfusion import ActFusion
+from actfusion_stream.weights.checkpoint import Checkpoint, load_checkpoint
 from actfusion_stream.weights.familiarity import Familiarity
 
 from ..data.dataset import FeatureSource
@@ -76,6 +78,12 @@ class RunFolder:
         """Keep what the next epoch depends on."""
         about = json.dumps(self._about)
         save_whole({**self._trainer.state(), "best": self.best, "about": about}, self._state)
+
+    def learn_doubt(self, doubt_of: Callable[[ActFusion], float]) -> None:
+        """Let the best checkpoint say how far its several futures are to be trusted."""
+        path = self._folder / "best.safetensors"
+        best = load_checkpoint(path)
+        replace(best, doubt=doubt_of(best.model(self._trainer.device))).save(path)
 
     def save_checkpoint(self, name: str, scores: dict[str, float]) -> None:
         """Write the network as it is now, to run by itself."""

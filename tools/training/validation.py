@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from actfusion_stream.engine.clock import FeatureClock
 from actfusion_stream.engine.predictor import Predictor
-from actfusion_stream.engine.settings import Horizon
+from actfusion_stream.engine.settings import FUTURES, Horizon
 from actfusion_stream.models.actfusion import ActFusion
 
 from ..data.labelled import LabelledVideo
 from ..evaluation.causality import available
+from ..evaluation.forecasts import learn_doubt
 from ..evaluation.inference import anticipate, segment
 from ..evaluation.metrics import AnticipationScore, SegmentationScore
 from ..evaluation.replay import Replay, replay, score_replays
@@ -78,6 +79,27 @@ def validate(
     return {name: score for task in tasks for name, score in task.items()} | {"mean": float(mean)}
 
 
+def doubt_of(
+    model: ActFusion,
+    videos: Sequence[LabelledVideo],
+    class_names: tuple[str, ...],
+    preset: Preset,
+    no_length: bool,
+    clock: FeatureClock,
+) -> float:
+    """How likely what comes next is in none of the futures that the model draws, on held-out videos.
+
+    Args:
+        model, videos, class_names, preset, no_length, clock: as for `validate`.
+    """
+    horizon = Horizon(ratio=RATIO if no_length else LIVE_RATIO)
+    replays = [_replayed(model, v, v.array(), preset, clock, horizon, FUTURES, class_names) for v in videos]
+    found = [one.forecasts for one in replays if one.forecasts is not None]
+    return learn_doubt(
+        np.concatenate([one.next for one in found]), np.concatenate([one.next_truth for one in found])
+    )
+
+
 def _replayed(
     model: ActFusion,
     video: LabelledVideo,
@@ -85,10 +107,17 @@ def _replayed(
     preset: Preset,
     clock: FeatureClock,
     horizon: Horizon,
+    futures: int = 1,
+    class_names: tuple[str, ...] | None = None,
 ) -> Replay:
-    """What is said of a video at a few ticks, as by `actfusion-evaluate --online` at every second."""
+    """What is said of a video at a few ticks, as by `actfusion-evaluate --online` at every second.
+
+    Args:
+        futures: how many are drawn at each.
+        class_names: given where they are to be scored.
+    """
     steps = slice(None, None, preset.sample_rate)
     slow = replace(clock, stride=clock.stride * preset.sample_rate)
     tick = features[:, steps].shape[1] * slow.period / _TICKS
-    predictor = Predictor(model, max(1, preset.median))
-    return replay(predictor, features[:, steps], video.labels[steps], slow, tick, horizon)
+    predictor = Predictor(model, max(1, preset.median), futures)
+    return replay(predictor, features[:, steps], video.labels[steps], slow, tick, horizon, class_names)

@@ -47,6 +47,15 @@ def test_candidates_are_shares_of_the_samples() -> None:
     assert mix == Candidate("mix", 0.2, 10.0, 10.0, 10.0)  # it starts where the past ends
 
 
+def test_doubt_takes_its_part_of_every_candidate() -> None:
+    samples = np.array([[CUT, POUR], [CUT, POUR], [CUT, MIX], [CUT, CUT]])
+    found = candidates(samples, CUT, np.arange(3.0), NAMES, doubt=0.2)
+    assert [(one.label, one.probability) for one in found] == [
+        ("pour", pytest.approx(0.4)),
+        ("mix", pytest.approx(0.2)),
+    ]
+
+
 def test_of_equally_probable_candidates_the_earlier_comes_first() -> None:
     samples = np.array([[CUT, CUT, POUR], [CUT, MIX, MIX]])
     found = candidates(samples, CUT, np.arange(4.0), NAMES)

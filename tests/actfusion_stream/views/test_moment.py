@@ -56,6 +56,7 @@ def test_candidates_are_told_as_long_as_the_action_lasts_that_they_follow() -> N
 
 def test_what_the_candidates_lack_is_that_the_action_goes_on() -> None:
     assert moment_of(SEVERAL, 41.0).goes_on == pytest.approx(0.125)
+    assert moment_of(replace(SEVERAL, doubt=0.1), 41.0).goes_on == pytest.approx(0.025)
 
 
 @pytest.mark.parametrize(

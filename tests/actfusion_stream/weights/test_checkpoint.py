@@ -18,10 +18,10 @@ from actfusion_stream.weights.checkpoint import Checkpoint, build, bundled_check
 
 
 def test_everything_comes_back(tiny: Checkpoint, tmp_path: Path) -> None:
-    written = replace(tiny, training={"steps": 7, "scores": [1.5, 2]}, median=5)
+    written = replace(tiny, training={"steps": 7, "scores": [1.5, 2]}, median=5, doubt=0.25)
     written.save(tmp_path / "again.safetensors")
     read = load_checkpoint(tmp_path / "again.safetensors")
-    for name in ("class_names", "model_config", "extractor_spec", "median", "training"):
+    for name in ("class_names", "model_config", "extractor_spec", "median", "doubt", "training"):
         assert getattr(read, name) == getattr(written, name)
     for name in ("model_state", "extractor_state"):
         one, other = getattr(read, name), getattr(written, name)

@@ -250,6 +250,12 @@ def test_class_names_are_short_different_and_printable(
     assert reason(path).removeprefix("damaged or of another version: ").startswith(said)
 
 
+@pytest.mark.parametrize("doubt", [-0.1, 1.5, "no", None])
+def test_doubt_is_a_probability(tiny_checkpoint: Path, tmp_path: Path, doubt: object) -> None:
+    path = rewritten(tiny_checkpoint, tmp_path / "odd.safetensors", lambda about: about.update(doubt=doubt))
+    assert f"its doubt is {doubt}; it must be a number from 0 to 1" in reason(path)
+
+
 @pytest.mark.parametrize("median", [0, -3, 10**9 + 1, 3.0])
 def test_the_median_is_a_small_number(tiny_checkpoint: Path, tmp_path: Path, median: object) -> None:
     path = rewritten(tiny_checkpoint, tmp_path / "odd.safetensors", lambda about: about.update(median=median))

@@ -7,7 +7,13 @@ import pytest
 
 from actfusion_stream.engine.timeline import Candidate, Futures, Segment, Tick
 from actfusion_stream.kitchen.script import Step
-from actfusion_stream.tools.evaluation.forecasts import Forecasts, next_distribution, score_forecasts
+from actfusion_stream.tools.evaluation.calibration import brier_score
+from actfusion_stream.tools.evaluation.forecasts import (
+    Forecasts,
+    learn_doubt,
+    next_distribution,
+    score_forecasts,
+)
 
 INDEX = {"a": 0, "b": 1, "c": 2}
 SCRIPT = (Step("a", 0.0, 4.0), Step("b", 4.0, 7.0), Step("c", 7.0, 10.0))
@@ -31,6 +37,25 @@ def test_what_the_candidates_lack_is_that_the_action_goes_on() -> None:
     assert said == pytest.approx([0, 0.6, 0.25, 0.15])
     assert next_distribution((), INDEX).tolist() == [0, 0, 0, 1]
     assert next_distribution((candidate("a", 2 / 3), candidate("b", 1 / 3)), INDEX)[-1] == 0
+
+
+def test_doubt_is_spread_over_what_no_future_had() -> None:
+    assert next_distribution((candidate("b", 0.9),), INDEX, 0.1) == pytest.approx([0.1 / 3, 0.9, 0.1 / 3, 0.1 / 3])
+    # Half of the futures end the action, half do not: of four outcomes two are unheard of.
+    assert next_distribution((candidate("b", 0.4),), INDEX, 0.2) == pytest.approx([0.1, 0.4, 0.1, 0.4])
+
+
+def test_doubt_is_learned_from_how_often_something_else_came() -> None:
+    """Of ten times that it was sure of the second outcome, it was right seven times."""
+    said, truth = np.tile([0.0, 1.0, 0.0, 0.0], (10, 1)), np.array([1] * 7 + [0, 2, 3])
+    doubt = learn_doubt(said, truth)
+    assert doubt == pytest.approx(0.3)
+    right = (1 - doubt) * said + doubt * np.array([1, 0, 1, 1]) / 3
+    for other in (doubt - 0.05, doubt + 0.05):
+        worse = (1 - other) * said + other * np.array([1, 0, 1, 1]) / 3
+        assert brier_score(worse, truth) > brier_score(right, truth)
+    assert learn_doubt(said, np.full(10, 1)) == 0
+    assert learn_doubt(said[:0], truth[:0]) == 0
 
 
 def test_what_comes_true_is_the_next_action_within_the_horizon_or_none() -> None:
