@@ -241,8 +241,11 @@ def test_a_slow_disk_is_told_and_does_not_stand_in_the_way(
 def test_a_run_for_streams_says_so_and_is_judged_as_one(dataset: Path, tmp_path: Path) -> None:
     given = shlex.split("--epochs 2 --streaming 0.5 --held-out 0.5 --held-out-by v(.) --no-length")
     assert run(dataset, tmp_path / "run", *given) == 0
-    about = load_checkpoint(tmp_path / "run/best.safetensors").training
+    best = load_checkpoint(tmp_path / "run/best.safetensors")
+    about = best.training
     assert (about["preset"]["streaming"], about["held_out_by"]) == (0.5, "v(.)")
+    assert 0 < best.doubt < 1  # after two epochs it is often wrong about what comes
+    assert load_checkpoint(tmp_path / "run/last.safetensors").doubt == 0
     scores = about["scores"]
     segmentation = [scores[name] for name in ("acc", "edit", "f1_10", "f1_25", "f1_50")]
     anticipation = [scores[name] for name in scores if name.startswith("moc_obs")]
