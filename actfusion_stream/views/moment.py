@@ -50,11 +50,23 @@ class Moment:
     @property
     def next_in(self) -> str:
         """How long until `coming[0]` starts, in words: a range where the futures differ about it."""
-        following = self.coming[0]
-        for candidate in self.candidates:
-            if candidate.label == following.label:
-                return starts_in(candidate, self.time)
-        return countdown(following.start - self.time)
+        candidate = self._candidate
+        if candidate is not None:
+            return starts_in(candidate, self.time)
+        return countdown(self.coming[0].start - self.time)
+
+    @property
+    def next_start(self) -> tuple[float, float]:
+        """Seconds at which `coming[0]` starts, most likely and at the latest."""
+        candidate = self._candidate
+        if candidate is not None:
+            return candidate.start, candidate.latest
+        return self.coming[0].start, self.coming[0].start
+
+    @property
+    def _candidate(self) -> Candidate | None:
+        """`coming[0]` as the futures see it; None where they do not."""
+        return next((one for one in self.candidates if one.label == self.coming[0].label), None)
 
 
 def moment_of(tick: Tick, time: float) -> Moment:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from actfusion_stream.views.due import Due
 from actfusion_stream.views.layout import Column, Layout, Look, lay_out
 from actfusion_stream.views.moment import UNFAMILIAR, Moment, in_hindsight, moment_of
 from actfusion_stream.views.palette import GREY, INK, PAPER, Color, mix, subdued
@@ -56,6 +57,7 @@ class Overlay:
         self._look = look or Look()
         self._typeface = Typeface(class_names)
         self._strip = PictureStrip(class_names, duration, self._final, self._typeface)
+        self._due = Due()
         self._layout: Layout | None = None
         self._drawn: dict[str, _Drawn] = {}  # for the last frame
         self._tick: Tick | None = None  # of that frame
@@ -173,7 +175,7 @@ class Overlay:
         following = moment.coming[0]
         return _Said(
             self._typeface.name(following.label),
-            moment.next_in,
+            self._due.told(moment),
             self._strip.color(following.label),
             moment.tick.unfamiliar,
         )

@@ -19,6 +19,7 @@ from rich.style import Style
 from rich.text import Text
 
 from actfusion_stream.views.bigtext import HEIGHT, big_text
+from actfusion_stream.views.due import Due
 from actfusion_stream.views.lines import BOLD, DIM, colored, filled_bar, fit, spread
 from actfusion_stream.views.moment import UNFAMILIAR, Moment, moment_of, starts_in
 from actfusion_stream.views.palette import GREY, INK, PAPER, mix, subdued
@@ -81,6 +82,7 @@ class TerminalView:
         self._live = Live(
             console=self._console, auto_refresh=False, vertical_overflow="crop", transient=not standing
         )
+        self._due, self._next_in = Due(), ""
         self._moment: Moment | None = None
         self._time = 0.0
         self._drawn = float("-inf")
@@ -108,6 +110,7 @@ class TerminalView:
             Whether it has drawn the tick.
         """
         self._moment, self._time = None if tick is None else moment_of(tick, time), time
+        self._next_in = self._due.told(self._moment) if self._moment and self._moment.coming else ""
         if perf_counter() - self._drawn < _REFRESH_SECONDS:
             return False
         self._draw()
@@ -217,11 +220,15 @@ class TerminalView:
         if rows < 2 or moment is None or moment.tick.futures is None:
             return []
         rows = min(rows, _BAR_ROWS)
-        entries = [(c.probability, c.label, starts_in(c, moment.time)) for c in moment.candidates]
+        following = moment.coming[0].label if moment.coming else ""
+        entries = [
+            (c.probability, c.label, self._next_in if c.label == following else starts_in(c, moment.time))
+            for c in moment.candidates
+        ]
         if moment.goes_on > _HARDLY:
             entries.append((moment.goes_on, moment.now.label, "goes on"))
         if not moment.candidates and moment.coming:  # just begun, and nobody counted from it yet
-            entries.append((moment.coming[0].confidence, moment.coming[0].label, moment.next_in))
+            entries.append((moment.coming[0].confidence, moment.coming[0].label, self._next_in))
         entries.sort(key=lambda entry: -entry[0])
         length = max(min(width // 5, 20), 6)
         name_width = max(min(self._longest + 6, width - length - 19), 10)
@@ -258,9 +265,10 @@ class TerminalView:
         coming = [segment for segment in moment.coming if round(segment.duration)] if moment else []
         lines = [line(("LIKELIEST COURSE" if several else "NEXT", "starts", "lasts", "sure"), DIM, Text())]
         for i, segment in enumerate(coming[: rows - 1]):
+            late = self._due.past and moment is not None and segment is moment.coming[0]
             cells = (
                 spoken(segment.label),
-                countdown(segment.start - self._time),
+                self._next_in if late else countdown(segment.start - self._time),
                 _lasting(segment),
                 percent(segment.confidence),
             )

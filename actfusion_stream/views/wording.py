@@ -64,6 +64,11 @@ def countdown(seconds: float) -> str:
     return f"in {whole} s" if whole < 60 else f"in {clock(whole)}"
 
 
+def late(seconds: float) -> str:
+    """How long something has been due that does not come: `3 s late`."""
+    return f"{int(seconds)} s late" if seconds < 60 else f"{clock(seconds)} late"
+
+
 def until(seconds: float, earliest: float, latest: float) -> str:
     """How long until something starts of which nobody knows quite when: `in 4–9 s`, `within 9 s`.
 
