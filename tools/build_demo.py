@@ -136,13 +136,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--extractor-second-steps",
         type=whole_number("steps", 1, 1_000_000),
-        default=8000,
+        default=4000,
         help="of a second round of the extractor, half of whose clips are drawn by action",
     )
     parser.add_argument(
         "--fourth-steps",
         type=whole_number("steps", 1, 1_000_000),
-        default=3500,
+        default=3000,
         help="of a last round of the model, with the features of that extractor",
     )
     options = parser.parse_args(arguments)
