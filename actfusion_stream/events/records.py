@@ -157,6 +157,8 @@ def _said(tick: Tick, class_names: Sequence[str]) -> Record:
             "since": round(tick.current.start, 3),
         },
         "next": [candidate_to_json(candidate) for candidate in tick.next],
+        "goes_on": round(tick.goes_on, 3),
+        "doubt": round(tick.doubt, 3),
         "future": [_segment(segment) for segment in tick.future],
         "futures": None if tick.futures is None else _futures(tick.futures, class_names),
         "unfamiliar": tick.unfamiliar,

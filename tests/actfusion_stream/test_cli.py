@@ -59,7 +59,8 @@ def test_events_are_as_documented(run, tmp_path: Path):
         for candidate in tick["next"]:
             times = [candidate[name] for name in ("earliest", "start", "latest")]
             assert tick["observed_until"] <= times[0] <= times[1] <= times[2] < tick["future"][-1]["end"]
-        assert 0 <= sum(candidate["probability"] for candidate in tick["next"]) <= 1.001
+        shares = [candidate["probability"] for candidate in tick["next"]]
+        assert sum(shares) + tick["goes_on"] + tick["doubt"] == pytest.approx(1, abs=0.005)
         assert 0 <= tick["futures"]["likeliest"] < 8
         assert len(tick["futures"]["seconds"]) == 2
         assert all(0.05 <= p <= 1 for second in tick["futures"]["seconds"] for p in second.values())

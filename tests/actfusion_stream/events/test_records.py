@@ -77,6 +77,8 @@ def test_a_tick_and_what_it_changes_of_actions() -> None:
         "observed_until": 6.4,
         "current": {"label": "pour_oil", "confidence": 0.5, "since": 4.0},
         "next": [],
+        "goes_on": 0.0,
+        "doubt": 0.0,
         "future": [
             {"label": "pour_oil", "start": 6.4, "end": 8.0, "confidence": 0.7},
             {"label": "mix", "start": 8.0, "end": 9.6, "confidence": 0.33},
@@ -95,16 +97,16 @@ def test_a_tick_and_what_it_changes_of_actions() -> None:
 
 
 def test_several_futures_are_told_by_candidate_and_by_second() -> None:
-    following = (Candidate("mix", 0.875, 8.0, 7.2004, 9.6), Candidate("cut_tomato", 1 / 8, 9.0, 9.0, 9.0))
+    following = (Candidate("mix", 0.75, 8.0, 7.2004, 9.6), Candidate("cut_tomato", 1 / 8, 9.0, 9.0, 9.0))
     probabilities = np.array([[0.04, 0.96, 0.0], [0.05, 0.1254, 0.8246]], np.float32)
-    tick = replace(
-        TICK, next=following, futures=Futures((FUTURE, FUTURE), 1, probabilities), strangeness=1.234
-    )
+    several = Futures((FUTURE, FUTURE), 1, probabilities)
+    tick = replace(TICK, next=following, futures=several, strangeness=1.234, doubt=0.1)
     said, *_ = validated(Records(replace(INFO, class_names=CLASSES)).tick(tick))
     assert said["next"] == [
-        {"label": "mix", "probability": 0.875, "start": 8.0, "earliest": 7.2, "latest": 9.6},
+        {"label": "mix", "probability": 0.75, "start": 8.0, "earliest": 7.2, "latest": 9.6},
         {"label": "cut_tomato", "probability": 0.125, "start": 9.0, "earliest": 9.0, "latest": 9.0},
     ]
+    assert (said["goes_on"], said["doubt"]) == (0.025, 0.1)
     assert said["futures"] == {
         "likeliest": 1,
         "seconds": [{"pour_oil": 0.96}, {"mix": 0.82, "pour_oil": 0.13, "cut_tomato": 0.05}],

@@ -40,7 +40,9 @@ def test_what_the_candidates_lack_is_that_the_action_goes_on() -> None:
 
 
 def test_doubt_is_spread_over_what_no_future_had() -> None:
-    assert next_distribution((candidate("b", 0.9),), INDEX, 0.1) == pytest.approx([0.1 / 3, 0.9, 0.1 / 3, 0.1 / 3])
+    assert next_distribution((candidate("b", 0.9),), INDEX, 0.1) == pytest.approx(
+        [0.1 / 3, 0.9, 0.1 / 3, 0.1 / 3]
+    )
     # Half of the futures end the action, half do not: of four outcomes two are unheard of.
     assert next_distribution((candidate("b", 0.4),), INDEX, 0.2) == pytest.approx([0.1, 0.4, 0.1, 0.4])
 
