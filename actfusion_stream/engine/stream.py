@@ -64,7 +64,8 @@ class StreamInfo:
         lookahead: seconds by which the past trails the newest frame.
         stats: counters and latencies, which go on counting.
         stopped: tells whether somebody has called `Stream.stop`, and nobody is to be waited for any longer.
-        again: opens the same part of the source once more, from its beginning; None where that cannot be.
+        again: opens the same part of the source once more, from its beginning or, called with `start`, from
+            so many seconds on; None where that cannot be.
     """
 
     source: SourceInfo
@@ -74,7 +75,7 @@ class StreamInfo:
     lookahead: float
     stats: Stats
     stopped: Callable[[], bool] = lambda: False
-    again: Callable[[], Source] | None = None
+    again: Callable[..., Source] | None = None
 
 
 class Stream:
@@ -93,7 +94,7 @@ class Stream:
         source: Source,
         engine: Engine,
         session: Session,
-        again: Callable[[], Source] | None = None,
+        again: Callable[..., Source] | None = None,
     ) -> None:
         self.engine, self._source, self._session = engine, source, session
         self.stopped = False

@@ -10,13 +10,13 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from actfusion_stream.engine.stream import StreamInfo
 from actfusion_stream.engine.summary import Summary
-from actfusion_stream.engine.timeline import Futures, Segment, Tick
+from actfusion_stream.engine.timeline import Segment, Tick
 from actfusion_stream.errors import StreamError
+from actfusion_stream.sinks.said import Said
 from actfusion_stream.sinks.sink import Sink
 from actfusion_stream.sinks.targets import check_video_output
 from actfusion_stream.sinks.video import VideoWriter
@@ -26,7 +26,6 @@ from actfusion_stream.views.overlay import Overlay
 from actfusion_stream.views.wording import timeline_window
 
 _HURRY = 0.3  # seconds that the second pass may take when nobody waits: the program ends by force soon
-_FURTHER = 2  # segments of a future beyond what is in sight: of them the next action may be told
 
 Progress = Callable[[], contextlib.AbstractContextManager[Callable[[float], None]]]
 
@@ -67,7 +66,7 @@ class HindsightVideo(Sink):
         self._look = look
         self._progress = progress
         self._info: StreamInfo | None = None
-        self._ticks: list[Tick] = []
+        self._said = Said(0.0)
         self._last: float | None = None  # time of the last frame that was watched
         self._interrupted = self._hurried = False
         self._final: tuple[Segment, ...] | None = None
@@ -84,12 +83,10 @@ class HindsightVideo(Sink):
                 "is not; take them online"
             )
         self._info = info
-        self._sight = timeline_window(info.source.duration).future
+        self._said = Said(timeline_window(info.source.duration).future)
 
     def tick(self, tick: Tick) -> None:
-        if self._ticks:
-            self._ticks[-1] = _shortened(self._ticks[-1], tick.seen_until + self._sight)
-        self._ticks.append(tick)
+        self._said.add(tick)
 
     def frame(self, frame: Frame, tick: Tick | None) -> None:
         self._last = frame.time
@@ -136,27 +133,11 @@ class HindsightVideo(Sink):
         assert self._last is not None
         stopped = self._info.stopped()  # in the first pass: what was seen by then is to be drawn
         ends = time.monotonic() + (_HURRY if self._hurried else math.inf)
-        said, waiting = None, iter(self._ticks)
-        following = next(waiting, None)
         for frame in source:
-            while following is not None and following.seen_until <= frame.time:
-                said, following = following, next(waiting, None)
-            writer.write(frame.time, frame.picture, overlay, said)
+            writer.write(frame.time, frame.picture, overlay, self._said.at(frame.time))
             yield frame.time
             # Of a source that was read to its end, the rest of the sound comes behind the last frame.
             if self._interrupted and frame.time >= self._last:
                 return
             if time.monotonic() > ends or (self._info.stopped() and not stopped):
                 return
-
-
-def _shortened(tick: Tick, until: float) -> Tick:
-    """What of a tick is drawn while frames show times before `until`; the rest would fill the memory."""
-    shown = sum(segment.start < until for segment in tick.future) + _FURTHER
-    futures = tick.futures
-    if futures is not None:
-        seconds = max(math.ceil(until - tick.observed_until) + 1, 1)
-        futures = Futures((), futures.likeliest, futures.probabilities[:seconds].copy())
-    return replace(
-        tick, past=tick.past[-1:], future=tick.future[:shown], latency_ms={}, settled=0, futures=futures
-    )

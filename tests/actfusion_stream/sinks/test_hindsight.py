@@ -17,10 +17,12 @@ from sinks_of_tests import beginning, end
 from actfusion_stream.engine.timeline import Futures, Segment, Tick
 from actfusion_stream.errors import StreamError
 from actfusion_stream.sinks.hindsight import HindsightVideo
+from actfusion_stream.sinks.said import Said
 from actfusion_stream.sources.source import open_source
 from actfusion_stream.views.moment import in_hindsight, moment_of
 from actfusion_stream.views.overlay import Overlay
 from actfusion_stream.views.palette import class_colors
+from actfusion_stream.views.wording import timeline_window
 
 NAMES = ("cut", "mix")
 FINAL = (Segment("mix", 0.0, 2.05, 0.97), Segment("cut", 2.05, 4.0, 0.95))
@@ -197,12 +199,15 @@ def test_a_source_that_cannot_be_read_twice_is_refused_at_the_start(source: Path
         HindsightVideo(tmp_path / "out.mp4", source).start(beginning(frames.info, NAMES))
 
 
-def test_what_is_kept_of_ticks_draws_the_same_and_is_small(source: Path, tmp_path: Path) -> None:
+def test_what_is_kept_of_ticks_draws_the_same_and_is_small() -> None:
     """Whole, the ticks of two hours would fill the memory."""
-    ticks: list[Tick] = []
-    watch(source, tmp_path / "out.mp4", before_second_pass=lambda video: ticks.extend(video._ticks))
+    said = Said(timeline_window(4.0).future)
+    for tick in SAID:
+        said.add(tick)
+    assert said.at(SAID[0].seen_until - 0.01) is None
+    ticks = [said.at(time) for time in (0.99, 1.99, 2.99, 3.9)]
     overlay, picture = Overlay(NAMES, 4.0, FINAL), np.full((64, 96, 3), 90, np.uint8)
     for kept, tick, time in zip(ticks, SAID, (0.99, 1.99, 2.99, 3.9), strict=True):
         fresh = Overlay(NAMES, 4.0, FINAL)
         assert np.array_equal(laid_over(overlay, picture, time, kept), laid_over(fresh, picture, time, tick))
-    assert [len(kept.futures.probabilities) for kept in ticks if kept.futures] == [7, 8, 8, 600]
+    assert [len(kept.futures.probabilities) for kept in ticks if kept and kept.futures] == [7, 8, 8, 600]
