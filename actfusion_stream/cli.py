@@ -14,6 +14,7 @@ from actfusion_stream.command import complain, watch
 from actfusion_stream.configuration import read_options
 from actfusion_stream.errors import StreamError, in_a_line
 from actfusion_stream.interrupts import Interrupts
+from actfusion_stream.page.address import Address, check_token
 from actfusion_stream.pipes import Printing
 from actfusion_stream.shown import is_address
 
@@ -211,6 +212,21 @@ def _parser() -> OneLineParser:
         metavar="PORT",
         help="serve counters and latencies to Prometheus on loopback",
     )
+    page = parser.add_argument_group("a page to watch in a browser")
+    page.add_argument(
+        "--serve", type=_address, metavar="[HOST:]PORT",
+        help="serve it there, on this machine only unless HOST says otherwise; a finished file stays until "
+        "Ctrl-C",
+    )  # fmt: skip
+    page.add_argument(
+        "--serve-token", type=_token, metavar="TOKEN",
+        help="what viewers have to bring along (default: none on this machine; beyond it one is made and "
+        "printed)",
+    )  # fmt: skip
+    page.add_argument("--serve-cert", type=_file, metavar="FILE.pem", help="serve it encrypted, with this")
+    page.add_argument(
+        "--serve-key", type=_file, metavar="FILE.pem", help="key of the certificate, where it is not in there"
+    )
     extractor = parser.add_argument_group("extractor, where the checkpoint brings none, or against its own")
     extractor.add_argument(
         "--extractor", metavar="NAME", help="e.g. i3d, hub:slow_r50, or a .safetensors file"
@@ -314,6 +330,20 @@ def _size(text: str) -> tuple[int, int]:
     except (argparse.ArgumentTypeError, ValueError):
         raise argparse.ArgumentTypeError(f"{shortened(text)}: give WIDTHxHEIGHT, e.g. 1280x720") from None
     return width, height
+
+
+def _address(text: str) -> Address:
+    try:
+        return Address.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{shortened(text)}: {error}") from None
+
+
+def _token(text: str) -> str:
+    try:
+        return check_token(text)
+    except StreamError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _horizon(text: str) -> str:

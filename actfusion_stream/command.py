@@ -21,6 +21,7 @@ from actfusion_stream.shown import printable
 if TYPE_CHECKING:
     from actfusion_stream.engine.engine import Engine
     from actfusion_stream.engine.stream import Stream
+    from actfusion_stream.page.server import PageServer
     from actfusion_stream.runner import Outcome
     from actfusion_stream.sinks.sink import Sink
     from actfusion_stream.weights.extractor_choice import ExtractorChoice
@@ -48,17 +49,46 @@ def watch(options: argparse.Namespace, interrupts: Interrupts, printing: Printin
     # for each other.
     torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
     sources, several = sources_of(options.sources)
-    if several:
-        return _watch_all(plan(sources, options), options, interrupts, printing)
-    _check_distinct(options)
-    sinks = _sinks(options, sources[0])
-    with _open(sources[0], options, _engine(options), interrupts, printing) as stream:
-        outcome = _show(stream, sinks, options)
-    return 1 if outcome.failures else 0
+    with _page(options) as page:
+        if several:
+            status = _watch_all(plan(sources, options), options, page, interrupts, printing)
+        else:
+            _check_distinct(options)
+            sinks = _sinks(options, sources[0], page)
+            with _open(sources[0], options, _engine(options), interrupts, printing) as stream:
+                outcome = _show(stream, sinks, options)
+            status = 1 if outcome.failures else 0
+        if page is not None and not interrupts:
+            interrupts.on_first = page.release
+            page.stay()
+    return status
+
+
+@contextlib.contextmanager
+def _page(options: argparse.Namespace) -> Iterator[PageServer | None]:
+    """The server of the page, if one was asked for."""
+    if options.serve is None:
+        given = [f"--serve-{name}" for name in ("token", "cert", "key") if getattr(options, f"serve_{name}")]
+        if given:
+            raise StreamError(f"{' and '.join(given)}: only with --serve, e.g. --serve 8000")
+        yield None
+        return
+    from actfusion_stream.page.address import Access
+    from actfusion_stream.page.server import PageServer
+
+    if options.serve_key is not None and options.serve_cert is None:
+        raise StreamError("--serve-key: only with its certificate, --serve-cert FILE.pem")
+    access = Access(options.serve_token, options.serve_cert, options.serve_key)
+    with PageServer(options.serve, access, complain, min_confidence=options.min_confidence) as page:
+        yield page
 
 
 def _watch_all(
-    jobs: Sequence[Job], options: argparse.Namespace, interrupts: Interrupts, printing: Printing
+    jobs: Sequence[Job],
+    options: argparse.Namespace,
+    page: PageServer | None,
+    interrupts: Interrupts,
+    printing: Printing,
 ) -> int:
     """One video after the other with one engine; what cannot be watched is named, and the others are."""
     from rich.console import Console
@@ -70,7 +100,7 @@ def _watch_all(
     for place, job in enumerate(jobs, 1):
         called = f"{job.called} ({place} of {len(jobs)})"
         try:
-            sinks = _sinks(job.options, job.source)
+            sinks = _sinks(job.options, job.source, page)
             with _open(job.source, options, engine, interrupts, printing) as stream:
                 outcome = _show(stream, sinks, job.options, called)
             rows.append(Row(job.called, outcome.summary, "; ".join(outcome.failures), stream.stats.seen))
@@ -200,7 +230,7 @@ def _show(
     return outcome
 
 
-def _sinks(options: argparse.Namespace, source: str | Path | int) -> list[Sink]:
+def _sinks(options: argparse.Namespace, source: str | Path | int, page: PageServer | None) -> list[Sink]:
     """Where results are to go; every target is checked here, before any work is done."""
     from actfusion_stream.sinks.events import EventLog
     from actfusion_stream.sinks.prometheus import Metrics
@@ -221,6 +251,8 @@ def _sinks(options: argparse.Namespace, source: str | Path | int) -> list[Sink]:
         sinks.append(
             Metrics(options.metrics, lambda port: complain(f"metrics at http://127.0.0.1:{port}/metrics"))
         )
+    if page is not None:
+        sinks.append(page.sink())
     return sinks
 
 

@@ -30,6 +30,8 @@ STAND_INS = {
     "--camera 0": "kitchen.mp4 --realtime",
     "rtsp://camera.local/kitchen": "kitchen.mp4",
     "--metrics 9464": "--metrics 0",
+    "--serve 0.0.0.0:8000": "--serve 0",
+    "--serve 8000": "--serve 0",
     "--seconds 40": "--seconds 4",
     "--seconds 90": "--seconds 4",
     "--extractor i3d ": "--extractor kitchen ",
