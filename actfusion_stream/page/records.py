@@ -53,9 +53,7 @@ class Telling:
         tick, result = board.tick, board.result
         if tick is not None and tick is not self._tick:
             self._tick = tick
-            said, *actions = self._records.tick(tick)
-            yield said | _drawn(tick)
-            yield from actions
+            yield from self._records.tick(tick)
         if result is not None and result is not self._result:
             self._result = result
             for record in self._records.end(result.segments, result.summary):
@@ -65,9 +63,4 @@ class Telling:
 def said_at(result: Result, time: float) -> Record:
     """The tick that was the newest at a time of a finished file; {} before the first."""
     tick = result.said.at(time)
-    return {} if tick is None else Records(result.info).tick(tick, whole=True)[0] | _drawn(tick)
-
-
-def _drawn(tick: Tick) -> Record:
-    """What of a tick is drawn, and stands in no event, for it can be told from others."""
-    return {"goes_on": round(tick.goes_on, 3)}
+    return {} if tick is None else Records(result.info).tick(tick, whole=True)[0]

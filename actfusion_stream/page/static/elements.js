@@ -1,5 +1,7 @@
 // Small parts of the page. Text is set as text, and only where it has changed: readers of screens follow changes.
 
+import { spoken } from "./wording.js";
+
 /** Set the text of an element. */
 export function text(element, said) {
   if (element.textContent !== said) element.textContent = said;
@@ -23,24 +25,28 @@ export function swatch(color, kind = "swatch") {
   return made;
 }
 
+/** A class with its colour before it; a name that breaks stays beside the colour. */
+export function named(element, color, kind, name) {
+  element.classList.add("named");
+  const beside = document.createElement("span");
+  beside.append(name);
+  element.replaceChildren(swatch(color, kind), beside);
+  return element;
+}
+
 /** Rows of a table of segments: label, three cells, and where a click leads. */
 export function rows(cells, color, kind, onClick = null) {
   return cells.map(([label, ...rest]) => {
     const row = document.createElement("tr");
     const at = rest.length > 3 ? rest.pop() : null;
-    const name = document.createElement("td");
-    const spoken = label.replaceAll("_", " ").trim();
-    name.append(swatch(color(label), kind));
-    if (at === null) {
-      name.append(spoken);
-    } else {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.textContent = spoken;
-      button.addEventListener("click", () => onClick(at));
-      name.append(button);
+    let name = spoken(label);
+    if (at !== null) {
+      name = Object.assign(document.createElement("button"), { type: "button", textContent: name });
+      name.addEventListener("click", () => onClick(at));
     }
-    row.append(name, ...rest.map((cell) => Object.assign(document.createElement("td"), { textContent: cell })));
+    const first = document.createElement("td");
+    first.append(named(document.createElement("div"), color(label), kind, name));
+    row.append(first, ...rest.map((cell) => Object.assign(document.createElement("td"), { textContent: cell })));
     return row;
   });
 }
@@ -48,10 +54,12 @@ export function rows(cells, color, kind, onClick = null) {
 /** The list of what may be next; its entries stay, so that bars move rather than jump. */
 export function listing(list, entries, nothing) {
   const wanted = Math.max(entries.length, 1);
+  list.classList.toggle("none", !entries.length);
   while (list.children.length > wanted) list.lastElementChild.remove();
   while (list.children.length < wanted) list.append(entry());
   if (!entries.length) {
     const [name, when, bar, share] = list.firstElementChild.children;
+    delete name.dataset.said;
     text(name, nothing);
     text(when, "");
     bar.hidden = true;
@@ -62,7 +70,7 @@ export function listing(list, entries, nothing) {
     const [name, when, bar, share] = list.children[place].children;
     if (name.dataset.said !== one.name) {
       name.dataset.said = one.name;
-      name.replaceChildren(swatch(one.color, "swatch coming"), one.name);
+      named(name, one.color, "swatch coming", one.name);
     }
     text(when, one.when);
     text(share, one.share);

@@ -1,12 +1,13 @@
 // The page: keeps what the server says, and puts it up. Nothing that comes from outside is ever taken as HTML.
 
 import { listen, watch } from "./feed.js";
-import { listing, onlyIfNew, rows, swatch, text } from "./elements.js";
+import { listing, named, onlyIfNew, rows, text } from "./elements.js";
 import { goesOn, inHindsight, momentOf, nextIn, startsIn, whole } from "./moment.js";
 import { drawOverview, drawStrip, inSight } from "./strip.js";
 import { NOT_SURE, UNFAMILIAR, clock, countdown, lasting, percent, spoken } from "./wording.js";
 
 const CANDIDATES = 3;
+const LONG = 32; // characters of a name that is shown a size smaller
 const COURSE = 6;
 const HARDLY = 0.005; // likelier than what is said as 0 %
 const RECENT = 12; // segments in the list of a stream that goes on
@@ -171,7 +172,7 @@ function drawClock() {
     progress.firstElementChild.style.width = percent(Math.min(done, 1)).replace(" ", "");
     element.append(`${clock(status.time)} / ${clock(page.duration)}`);
   } else {
-    if (page.live && status.state === "running") {
+    if (page.live && status.state === "running" && !state.lost) {
       const live = document.createElement("span");
       live.className = "live";
       live.textContent = "live ";
@@ -191,6 +192,7 @@ function drawNow(moment, tick) {
   const sure = moment && moment.now.confidence >= state.page.min_confidence;
   const label = moment ? (sure ? spoken(moment.now.label) : NOT_SURE) : starting ? "starting" : "warming up";
   text($("label").firstElementChild, label);
+  $("label").classList.toggle("long", label.length > LONG);
   $("label").style.setProperty("--c", sure ? color(moment.now.label) : "var(--line)");
   text($("since"), moment ? since(moment, tick) : "");
   $("unfamiliar").hidden = !doubtful;
@@ -239,11 +241,8 @@ function drawTimeline(time, tick) {
   const seen = { past, tick: tick?.future ? tick : null, time, window: state.page.window, colors: state.page.colors };
   drawStrip($("strip"), seen);
   text($("marked"), state.result ? clock(time) : "now");
-  onlyIfNew($("legend"), inSight(seen), (labels) => labels.map((label) => {
-    const entry = document.createElement("li");
-    entry.append(swatch(color(label)), spoken(label));
-    return entry;
-  }));
+  onlyIfNew($("legend"), inSight(seen), (labels) =>
+    labels.map((label) => named(document.createElement("li"), color(label), "swatch", spoken(label))));
   if (state.result) {
     drawOverview($("overview"), {
       segments: state.result.segments, begins: state.page.begins, ends: state.result.last, time, colors: state.page.colors,
