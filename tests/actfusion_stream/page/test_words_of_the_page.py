@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from page_of_tests import opened, served
 from sample_moment import CANDIDATES, CLASSES, FUTURE, PAST, SEVERAL, TICK
 from sinks_of_tests import beginning
 
 from actfusion_stream.engine.timeline import Segment, Tick
 from actfusion_stream.events.records import Records
-from actfusion_stream.page.server import PageServer
 from actfusion_stream.sources.frames import SourceInfo
 from actfusion_stream.views import moment, wording
 from actfusion_stream.views.terminal import _lasting
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 SECONDS = (-2.0, -1e-7, 0.0, 1e-7, 0.4, 1.0, 1.2, 4.5, 59.0, 59.5, 60.0, 61.0, 600.4, 3599.9, 3600.0, 7325.0)
 INFO = beginning(SourceInfo("kitchen.mp4", 320, 240, 90.0, 15.0, True, False), tuple(CLASSES))
@@ -29,10 +30,11 @@ def said(page: Page, module: str, call: str, given: Any) -> Any:
     return page.evaluate(source, given)
 
 
-@pytest.fixture
-def there(server: PageServer, page: Page) -> Page:
-    page.goto(server.url)
-    return page
+@pytest.fixture(scope="module")
+def there(browser: Browser) -> Iterator[Page]:
+    with served() as server, opened(browser) as page:
+        page.goto(server.url)
+        yield page
 
 
 def test_words(there: Page) -> None:
