@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from actfusion_stream.errors import StreamError
+from actfusion_stream.receivers.address import is_file_target
 from actfusion_stream.sources.image_folder import ENDINGS as PICTURES
 from actfusion_stream.sources.source import STANDARD_INPUT
 
@@ -118,8 +119,9 @@ def _own(options: argparse.Namespace, name: str) -> argparse.Namespace:
     for option, suffix in _TARGETS.items():
         given = getattr(options, option)
         if isinstance(given, list):
-            setattr(own, option, [_target(option, one, name, suffix) for one in given])
-        elif given is not None and given != STANDARD_INPUT:
+            places = [_target(option, one, name, suffix) if is_file_target(one) else one for one in given]
+            setattr(own, option, places)
+        elif given is not None:
             setattr(own, option, _target(option, given, name, suffix))
     return own
 
@@ -147,7 +149,7 @@ def _targets(options: argparse.Namespace) -> Iterator[Path]:
     for option in _TARGETS:
         given = getattr(options, option)
         for one in given if isinstance(given, list) else [given]:
-            if one is not None and one != STANDARD_INPUT:
+            if one is not None and is_file_target(one):
                 yield Path(one)
 
 

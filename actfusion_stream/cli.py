@@ -86,8 +86,9 @@ def _with_file(parser: OneLineParser, typed: argparse.Namespace, arguments: list
     parser.within = ""
     if typed.sources or typed.video is not None or typed.camera is not None:
         said = {key: words for key, words in said.items() if key not in ("video", "camera")}
-    if typed.segments:
-        said.pop("segments", None)
+    for several in ("segments", "events"):
+        if getattr(typed, several):
+            said.pop(several, None)
     of_file = itertools.chain(*said.values())
     return parser.parse_intermixed_args([*of_file, f"--config={typed.config}", *arguments])
 
@@ -161,8 +162,10 @@ def _parser() -> OneLineParser:
         "results keep the label (default 0)",
     )  # fmt: skip
     parser.add_argument(
-        "--events", metavar="FILE.jsonl", type=lambda text: text if text == "-" else str(_file(text)),
-        help="what was said at every tick, a JSON object a line; - for stdout",
+        "--events", metavar="TARGET", type=str, action="append", default=[],
+        help="what was said at every tick, a JSON object a line: a file, - for stdout, or who is to be told: "
+        "mqtt[s]://user@host/topic, http[s]://host/path, tcp://host:port, unix:///path; may be given several "
+        "times",
     )  # fmt: skip
     parser.add_argument(
         "--segments", metavar="FILE.csv", type=_file, action="append", default=[],

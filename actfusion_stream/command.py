@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from actfusion_stream.batch import Job, plan, sources_of
 from actfusion_stream.errors import StreamError, in_a_line
 from actfusion_stream.interrupts import Interrupts
-from actfusion_stream.pipes import Printing
+from actfusion_stream.pipes import STANDARD_OUTPUT, Printing
+from actfusion_stream.receivers.address import is_file_target, shown_target
 from actfusion_stream.shown import printable
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def _watch_all(
         if interrupts:
             break
     if options.display != "none":
-        print_table(Console(stderr=options.events == "-", highlight=False), rows)
+        print_table(Console(stderr=STANDARD_OUTPUT in options.events, highlight=False), rows)
     failed = [str(job.source) for job, row in zip(jobs, rows, strict=False) if row.failure]
     left = [str(job.source) for job in jobs[len(rows) :]]
     for which, what in ((failed, "failed"), (left, "not watched")):
@@ -201,7 +202,7 @@ def _show(
 
     if stream.engine.warning:
         complain(f"warning: {stream.engine.warning}")
-    on_stdout = options.events == "-"
+    on_stdout = STANDARD_OUTPUT in options.events
     info = replace(stream.info, name=called or stream.info.name)
     view = open_view(
         options.display,
@@ -219,7 +220,9 @@ def _show(
         if options.display != "none" and not called:
             targets = {
                 "video" if options.overlay == "off" else "annotated video": options.output,
-                "events": None if on_stdout else options.events,
+                "events": ", ".join(
+                    shown_target(target) for target in options.events if target != STANDARD_OUTPUT
+                ),
                 "segments": ", ".join(map(str, options.segments)),
             }
             written = {what: str(path) for what, path in targets.items() if path}
@@ -232,13 +235,11 @@ def _show(
 
 def _sinks(options: argparse.Namespace, source: str | Path | int, page: PageServer | None) -> list[Sink]:
     """Where results are to go; every target is checked here, before any work is done."""
-    from actfusion_stream.sinks.events import EventLog
+    from actfusion_stream.receivers.opening import open_events
     from actfusion_stream.sinks.prometheus import Metrics
     from actfusion_stream.sinks.segments import SegmentFile
 
-    sinks: list[Sink] = []
-    if options.events:
-        sinks.append(EventLog(options.events, source))
+    sinks: list[Sink] = [open_events(target, source) for target in options.events]
     if options.output:
         sinks.append(_video(options, source))
     else:
@@ -336,9 +337,11 @@ def _extractor(options: argparse.Namespace) -> ExtractorChoice | None:
 def _check_distinct(options: argparse.Namespace) -> None:
     """Make sure that no output overwrites another or the checkpoint; the writers look after the source."""
     taken: dict[object, str] = {}
-    given = [(name, getattr(options, name)) for name in ("checkpoint", "output", "events")]
-    for name, path in (*given, *(("segments", path) for path in options.segments)):
-        if path is None or path == "-":
+    given = [(name, getattr(options, name)) for name in ("checkpoint", "output")]
+    given += [("events", path) for path in options.events if is_file_target(path)]
+    given += [("segments", path) for path in options.segments]
+    for name, path in given:
+        if path is None:
             continue
         place: object = os.path.realpath(path)
         with contextlib.suppress(OSError):  # the file that is there, under whichever of its names

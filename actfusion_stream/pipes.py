@@ -22,6 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
+STANDARD_OUTPUT = "-"  # as options call it
 _ROOM = 1 << 20  # bytes that may wait: minutes of ticks, hours of plain lines
 _LOOK = 0.05  # seconds between looks at whether to go on waiting
 _PIECE = 4096  # bytes that a pipe has room for when it says that it has room: such a write never waits

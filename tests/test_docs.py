@@ -10,8 +10,10 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import jinja2
 import numpy as np
 import pytest
+import yaml
 from jsonschema import Draft202012Validator
 from pages import DOCS, EXTRAS, PAGES, REPOSITORY, SCRIPTS, blocks, calls, fences, spans
 
@@ -25,7 +27,7 @@ from actfusion_stream.sinks.events import EventLog
 from actfusion_stream.weights.checkpoint import load_checkpoint
 
 NAMES = [page.name for page in PAGES]
-NOT_RUN = {"csv", "json", "python", "text"}  # languages of fences, beside sh
+NOT_RUN = {"csv", "javascript", "json", "python", "text", "yaml"}  # languages of fences, beside sh
 
 
 class Understood(Exception):
@@ -130,6 +132,24 @@ def test_the_events_have_the_keys_that_the_page_shows(watched: Path) -> None:
     for kind, event in shown.items():
         validator.validate(event)
         assert list(event) == list(said.get(kind, event))
+
+
+def test_the_recipes_do_what_they_say() -> None:
+    page = DOCS / "events.md"
+    shown = {event["type"]: event for block in blocks(page, "json") for event in objects(block)}
+    sensors, (automation,) = map(yaml.safe_load, blocks(page, "yaml"))
+    (sensor,) = sensors["mqtt"]["sensor"]
+    said = {"value_json": shown["tick"]}
+    assert jinja2.Template(sensor["value_template"]).render(said) == "tear_lettuce"
+    attributes = json.loads(jinja2.Template(sensor["json_attributes_template"]).render(said))
+    assert attributes == {"next": shown["tick"]["next"], "unfamiliar": False}
+    condition = jinja2.Template(automation["conditions"][0]["value_template"])
+    for told, turns_on in (({"label": "cut_tomato"}, "True"), ({}, "False")):
+        expected = {"payload_json": {**shown["action_expected"], **told}}
+        assert condition.render(trigger=expected) == turns_on
+    nodes = {node["id"]: node for node in json.loads(*blocks(page, "javascript"))}
+    assert {to for node in nodes.values() for wires in node.get("wires", []) for to in wires} < set(nodes)
+    assert nodes["actfusion-in"]["broker"] in nodes
 
 
 def objects(text: str) -> list[dict]:

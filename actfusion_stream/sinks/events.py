@@ -14,11 +14,9 @@ from actfusion_stream.engine.timeline import Gap, Segment, Tick
 from actfusion_stream.errors import StreamError
 from actfusion_stream.events.actions import Record
 from actfusion_stream.events.records import Records, line
-from actfusion_stream.pipes import LineWriter
+from actfusion_stream.pipes import STANDARD_OUTPUT, LineWriter
 from actfusion_stream.sinks.sink import Sink
 from actfusion_stream.sinks.targets import check_target, saying_where
-
-STANDARD_OUTPUT = "-"
 
 
 class EventLog(Sink):

@@ -141,7 +141,7 @@ def test_a_folder_of_both_kinds_is_refused(folder: Path):
 
 
 def options(**given: object) -> argparse.Namespace:
-    return argparse.Namespace(**{"output": None, "events": None, "segments": None, **given})
+    return argparse.Namespace(**{"output": None, "events": [], "segments": [], **given})
 
 
 @pytest.mark.parametrize(
@@ -162,10 +162,13 @@ def test_results_are_called_after_where_their_video_lies(
 
 
 def test_targets_are_folders_or_patterns(tmp_path: Path):
-    given = options(output=tmp_path / "new", events="-", segments=[tmp_path / "{name}.srt", tmp_path])
+    broker = "mqtt://broker.local/kitchen"
+    given = options(
+        output=tmp_path / "new", events=["-", broker, tmp_path], segments=[tmp_path / "{name}.srt", tmp_path]
+    )
     first, second = plan([Path("a.mp4"), Path("b.mp4")], given)
     assert first.options.output == tmp_path / "new" / "a.mp4"
-    assert second.options.events == "-"
+    assert second.options.events == ["-", broker, tmp_path / "b.jsonl"]
     assert second.options.segments == [tmp_path / "b.srt", tmp_path / "b.csv"]
     assert (tmp_path / "new").is_dir()
     assert given.output == tmp_path / "new"

@@ -85,10 +85,11 @@ def test_an_address_among_the_outputs_stays_a_secret(
     form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for option in ("--output", "--events", "--segments", "--camera", "--checkpoint"):
+    for option in ("--output", "--segments", "--camera", "--checkpoint"):
         if "://" in form or option == "--camera":
             with pytest.raises(SystemExit):
                 cli.main(["--video", "a.mp4", option, form])
+    assert cli.main(["--video", "a.mp4", "--checkpoint", "no.safetensors", "--events", form]) == 1
     assert SECRET not in "".join(capfd.readouterr())
 
 

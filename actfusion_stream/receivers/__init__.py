@@ -1,0 +1,1 @@
+"""Where events go beside files: brokers, webhooks, sockets."""
