@@ -27,14 +27,7 @@ from actfusion_stream.engine.futures import candidates, futures
 from actfusion_stream.engine.predictor import NotFinite, Prediction, Predictor
 from actfusion_stream.engine.settings import Settings
 from actfusion_stream.engine.shedding import Pace
-from actfusion_stream.engine.stats import (
-    FEATURE,
-    FEATURES_REPEATED,
-    PREDICTION,
-    TAKEN,
-    TICKS_SKIPPED,
-    Stats,
-)
+from actfusion_stream.engine.stats import FEATURE, FEATURES_REPEATED, PREDICTION, TAKEN, TICKS_SKIPPED, Stats
 from actfusion_stream.engine.time_grid import TimeGrid
 from actfusion_stream.engine.timeline import Gap, Segment, Tick
 from actfusion_stream.engine.transcript import Transcript
