@@ -19,7 +19,7 @@ def write_video(kitchen: Kitchen, path: Path, rate: Fraction, crf: int = 20) -> 
 
     Args:
         kitchen: what to render.
-        path: .mp4, .mov, .mkv, .webm or .ts.
+        path: its ending says what it becomes, see `VideoWriter`.
         rate: frames per second.
         crf: how much the picture may suffer, see `VideoWriter`.
 
@@ -82,7 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
         prog="actfusion-kitchen", description="Render a video in which two hands prepare a salad."
     )
     parser.add_argument(
-        "output", metavar="OUT.mp4", type=Path, help="video to write (.mp4, .mov, .mkv, .webm or .ts)"
+        "output", metavar="OUT.mp4", type=Path, help="video to write (.mp4, .mov, .mkv, .webm, .ts, ...)"
     )
     parser.add_argument(
         "--seed", type=whole_number("a whole number", 0, 999_999_999), default=10007,

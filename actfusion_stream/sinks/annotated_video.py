@@ -23,7 +23,7 @@ class AnnotatedVideo(Sink):
     seen.
 
     Args:
-        path: .mp4, .mov, .mkv, .webm or .ts to create or replace.
+        path: to create or replace; its ending says what it becomes, see `VideoWriter`.
         source: what is being read, which must not be overwritten.
         look: of what is drawn.
 

@@ -16,6 +16,7 @@ from actfusion_stream.engine.stream import StreamInfo
 from actfusion_stream.engine.summary import Summary
 from actfusion_stream.engine.timeline import Segment, Tick
 from actfusion_stream.errors import StreamError
+from actfusion_stream.sinks.gif import check_length
 from actfusion_stream.sinks.said import Said
 from actfusion_stream.sinks.sink import Sink
 from actfusion_stream.sinks.targets import check_video_output
@@ -42,7 +43,7 @@ class HindsightVideo(Sink):
     plays up to there.
 
     Args:
-        path: .mp4, .mov, .mkv, .webm or .ts to create or replace.
+        path: to create or replace; its ending says what it becomes, see `VideoWriter`.
         source: what is being read, which must not be overwritten.
         progress: entered for the second pass; what it gives is told the share that is done, in [0, 1].
         look: of what is drawn.
@@ -82,6 +83,7 @@ class HindsightVideo(Sink):
                 f"{self.path}: labels in hindsight need a file that is read twice, which {info.source.name} "
                 "is not; take them online"
             )
+        check_length(self.path, info.source)
         self._info = info
         self._said = Said(timeline_window(info.source.duration).future)
 

@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from actfusion_stream.errors import StreamError
 from actfusion_stream.files import replacing
+from actfusion_stream.sinks.gif import write_gif
+from actfusion_stream.sinks.muxers import counted, muxer_of
 from actfusion_stream.sinks.sound import its_own_fault
-from actfusion_stream.sinks.targets import VIDEO_FORMATS, saying_where
+from actfusion_stream.sinks.targets import saying_where
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -34,7 +36,7 @@ class Recording:
     """Packets on their way to a target.
 
     Args:
-        target: .mp4, .mov, .mkv, .webm or .ts.
+        target: of an ending that `muxers` knows.
 
     Attributes:
         path: what plays until the target is there.
@@ -50,6 +52,9 @@ class Recording:
         import av
 
         self._target = target
+        muxer = muxer_of(target.suffix.lower())
+        assert muxer is not None, "the target has been checked"
+        self._muxer = muxer
         stem = os.fsdecode(os.fsencode(target.stem)[:_LONGEST_STEM].decode(errors="ignore"))
         self.path = target.with_name(f"{stem}.{os.getpid()}.partial.mkv")
         self.size = 0
@@ -76,11 +81,12 @@ class Recording:
         self.size += packet.size
         self.output.mux(packet)
 
-    def finish(self, shape: Fraction) -> None:
+    def finish(self, shape: Fraction, step: Fraction) -> None:
         """Give the video its name and its container; the recording is gone then.
 
         Args:
             shape: width to height of a pixel.
+            step: seconds from frame to frame, for containers that know no times.
 
         Raises:
             StreamError: the disk does not take it: the line says how the recording is called.
@@ -90,8 +96,12 @@ class Recording:
                 self.output.close()
                 if self._target.suffix.lower() == ".mkv":
                     os.replace(self.path, self._target)
+                elif self._muxer.coder == "gif":
+                    with replacing(self._target) as temporary:
+                        write_gif(self.path, temporary)
+                    self.path.unlink(missing_ok=True)
                 else:
-                    self._move_what_can_be(shape)
+                    self._move_what_can_be(shape, step)
         except StreamError as error:
             raise StreamError(f"{error}{self.keep()}") from error.__cause__
 
@@ -110,17 +120,17 @@ class Recording:
             self.output.close()
         self.path.unlink(missing_ok=True)
 
-    def _move_what_can_be(self, shape: Fraction) -> None:
+    def _move_what_can_be(self, shape: Fraction, step: Fraction) -> None:
         try:
-            self._move(shape, sound=True)
+            self._move(shape, step, sound=True)
         except Exception as error:
             if not its_own_fault(error) or len(self._times) < 2:
                 raise
-            self._move(shape, sound=False)
+            self._move(shape, step, sound=False)
             self.no_sound = str(error).partition(":")[0]
         self.path.unlink(missing_ok=True)
 
-    def _move(self, shape: Fraction, *, sound: bool) -> None:
+    def _move(self, shape: Fraction, step: Fraction, *, sound: bool) -> None:
         import av
 
         suffix = self._target.suffix.lower()
@@ -131,7 +141,7 @@ class Recording:
         with (
             replacing(self._target) as temporary,
             av.open(f"file:{self.path}", metadata_errors="replace") as recorded,
-            av.open(f"file:{temporary}", "w", format=VIDEO_FORMATS[suffix], options=options) as moved,
+            av.open(f"file:{temporary}", "w", format=self._muxer.format, options=options) as moved,
         ):
             streams = [stream for stream in recorded.streams if sound or stream.index == 0]
             targets = [moved.add_stream_from_template(cast(Any, stream)) for stream in streams]
@@ -139,7 +149,10 @@ class Recording:
                 if target.index in exact:
                     target.time_base = self._times[target.index][0]
             targets[0].codec_context.sample_aspect_ratio = shape
-            for packet in self._timed(recorded.demux(streams), exact):
+            packets = self._timed(recorded.demux(streams), exact)
+            if self._muxer.counts_frames:
+                packets = counted(recorded.streams.video[0], targets[0], packets, step)
+            for packet in packets:
                 packet.stream = targets[packet.stream.index]
                 moved.mux(packet)
 

@@ -45,7 +45,8 @@ class Sound:
     Args:
         track: of the source.
         output: gets a stream.
-        suffix: of the output's target: it decides what is copied, and what becomes AAC, or Opus.
+        suffix: of the output's target: it decides what is copied.
+        coder: FFmpeg's name of the encoder for the rest.
 
     Attributes:
         target: the output's stream.
@@ -54,7 +55,7 @@ class Sound:
         ValueError: there is no way into the output for it.
     """
 
-    def __init__(self, track: SoundTrack, output: OutputContainer, suffix: str) -> None:
+    def __init__(self, track: SoundTrack, output: OutputContainer, suffix: str, coder: str) -> None:
         context = track.stream.codec_context
         self._track, self._zero = track, track.zero
         self._damages: list[float] = []  # seconds
@@ -66,10 +67,10 @@ class Sound:
         self.target: AudioStream
         # Of a stream that never comes nothing is known, and no container takes it.
         known = context.sample_rate > 0 and context.layout.nb_channels > 0
-        if known and context.codec.canonical_name in _COPIED_SOUND[suffix]:
+        if known and context.codec.canonical_name in _COPIED_SOUND.get(suffix, ()):
             self.target = output.add_stream_from_template(track.stream)
         else:
-            self._encoder = _Encoder(output, context, "libopus" if suffix == ".webm" else "aac")
+            self._encoder = _Encoder(output, context, coder)
             self.target = self._encoder.target
         # Only Matroska notes for Matroska how much of the sound lies before 0:00.
         self._from_zero = suffix == ".mkv" and "matroska" not in track.stream.container.format.name
@@ -160,7 +161,7 @@ class Sound:
 
 
 class _Encoder:
-    """Decoded sound into AAC or Opus, of one rate and layout whatever comes; silence where none is."""
+    """Decoded sound into AAC, Opus or the like, of one rate and layout; silence where none is."""
 
     def __init__(self, output: OutputContainer, source: AudioCodecContext, coder: str) -> None:
         from av.codec import Codec

@@ -10,10 +10,8 @@ from pathlib import Path
 
 from actfusion_stream.errors import StreamError
 from actfusion_stream.files import check_room, longest_name
+from actfusion_stream.sinks.muxers import KNOWN, muxer_of
 from actfusion_stream.sources.source import is_file
-
-# suffix -> FFmpeg's name
-VIDEO_FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".ts": "mpegts"}
 
 
 def check_output(path: str | Path, source: str | Path | int | None = None) -> Path:
@@ -41,9 +39,12 @@ def check_output(path: str | Path, source: str | Path | int | None = None) -> Pa
 def check_video_output(path: str | Path, source: str | Path | int | None = None) -> Path:
     """`check_output` for an annotated video, whose suffix decides its container."""
     path = Path(path)
-    if path.suffix.lower() not in VIDEO_FORMATS:
+    if muxer_of(path.suffix.lower()) is None:
         found = f"ends in {path.suffix}" if path.suffix else "has no suffix"
-        raise StreamError(f"{path}: {found}; an annotated video can be {', '.join(VIDEO_FORMATS)}")
+        raise StreamError(
+            f"{path}: {found}; an annotated video can be {', '.join(KNOWN)}, and what else FFmpeg puts H.264 "
+            "or VP9 into, e.g. .avi"
+        )
     return check_output(path, source)
 
 

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, cast
 
 from actfusion_stream.errors import StreamError
 from actfusion_stream.sinks.canvas import Canvas
+from actfusion_stream.sinks.gif import LONGEST, check_length
+from actfusion_stream.sinks.muxers import H264, VP9, muxer_of
 from actfusion_stream.sinks.recording import Recording
 from actfusion_stream.sinks.sound import Sound, its_own_fault
 from actfusion_stream.sinks.targets import check_video_output, saying_where
@@ -60,7 +62,7 @@ class VideoWriter:
         """Check what can be checked, and open the recording.
 
         Args:
-            path: target, .mp4, .mov, .mkv, .webm or .ts.
+            path: target, .mp4, .mov, .mkv, .webm, .ts, .gif, or what else FFmpeg puts H.264 or VP9 into.
             info: size, rate, clock, colours and sound of the frames to come.
             crf: of x264, its constant rate factor: more is smaller and worse.
 
@@ -80,16 +82,23 @@ class VideoWriter:
         self._step = max(1, round(1 / (rate * self._time_base)))  # ticks from the last frame to the next
 
         self._rate, self._crf = rate, crf
+        muxer = muxer_of(self.path.suffix.lower())
+        assert muxer is not None, "the path has been checked"
+        self._muxer = muxer
+        check_length(self.path, info)
         self._sound: Sound | None = None
         self._no_sound = ""
-        if info.sound is None and info.has_audio:
+        sound = info.sound if muxer.sound else None
+        if info.has_audio and not muxer.sound and muxer.coder != "gif":  # where nobody looks for it
+            self._no_sound = f"its sound cannot be kept ({self.path.suffix} holds none)"
+        elif info.sound is None and info.has_audio and muxer.sound:
             self._no_sound = "its sound cannot be kept (nothing here decodes it)"
         self._recording: Recording | None = None
         try:
-            self._open(info.sound)
+            self._open(sound)
         except Exception as error:
             self.abort()
-            if info.sound is None or not its_own_fault(error):
+            if sound is None or not its_own_fault(error):
                 raise
             self._no_sound = f"its sound cannot be kept ({error})"
             self._sound = None
@@ -102,13 +111,11 @@ class VideoWriter:
         # Without B-frames (a quarter more bytes) packets leave in the order of their times, so that even a
         # player that ignores edit lists is in step. Threads: as many as x264 thinks best for the cores.
         width, height = self._canvas.width, self._canvas.height
-        if self.path.suffix.lower() == ".webm":  # which holds no H.264
-            coder, options = "libvpx-vp9", {"crf": str(self._crf + _VP9_MORE), "b": "0", **_VP9}
+        coder = VP9 if self._muxer.coder == VP9 else H264
+        if coder == VP9:
+            options = {"crf": str(self._crf + _VP9_MORE), "b": "0", **_VP9}
         else:
-            coder, options = (
-                "libx264",
-                {"preset": "veryfast", "crf": str(self._crf), "bf": "0", "threads": "0"},
-            )
+            options = {"preset": "veryfast", "crf": str(self._crf), "bf": "0", "threads": "0"}
             if height * width > _LARGE:  # the encoder keeps a dozen pictures otherwise, of 50 MB each
                 options |= {"rc-lookahead": "0", "refs": "1"}
         self._video = cast("VideoStream", output.add_stream(coder, rate=self._rate, options=options))
@@ -120,7 +127,7 @@ class VideoWriter:
         context.color_trc, context.color_primaries = self._colors.transfer, self._colors.primaries
         context.sample_aspect_ratio = self._shape  # pixels that are not square stay so
         if sound is not None:
-            self._sound = Sound(sound, output, self.path.suffix.lower())
+            self._sound = Sound(sound, output, self.path.suffix.lower(), self._muxer.sound)
         try:
             output.start_encoding()
         except OSError as error:
@@ -160,10 +167,13 @@ class VideoWriter:
         if self._recording is None:
             raise ValueError(f"{self.path} has been closed")
         self._check_room(self._recording)
+        since = max(Fraction(time) - self._begins, Fraction(0))
+        if self._muxer.coder == "gif" and since >= LONGEST:
+            self.close(finished=False)
+            raise StreamError(f"{self.path}: ends at {LONGEST} s, as long as a GIF is made here")
         self._canvas.load(picture)
         if overlay is not None:
             self._canvas.draw(overlay.draw(self._canvas.width, self._canvas.height, time, tick))
-        since = max(Fraction(time) - self._begins, Fraction(0))
         pts = round(since / self._time_base)
         if self._last_pts is not None:
             pts = max(pts, self._last_pts + 1)  # should two times fall into one tick of the clock
@@ -193,7 +203,7 @@ class VideoWriter:
             self._mux_video(None)
             self._mux_sound(until=math.inf if finished else self._end, finishing=True)
         recording, self._recording = self._recording, None
-        recording.finish(self._shape)
+        recording.finish(self._shape, 1 / self._rate)
         if recording.no_sound:
             self._no_sound = f"its sound cannot be kept in {self.path.suffix} ({recording.no_sound})"
 

@@ -177,11 +177,17 @@ def test_a_device_that_is_not_here(device: str, run):
 @pytest.mark.parametrize(
     ("option", "path", "complaint"),
     [
-        ("--output", "{}", "{}: has no suffix; an annotated video can be .mp4, .mov, .mkv, .webm, .ts"),
         (
             "--output",
-            "{}/a.avi",
-            "{}/a.avi: ends in .avi; an annotated video can be .mp4, .mov, .mkv, .webm, .ts",
+            "{}",
+            "{}: has no suffix; an annotated video can be .mp4, .mov, .mkv, .webm, .ts, "
+            ".gif, and what else FFmpeg puts H.264 or VP9 into, e.g. .avi",
+        ),
+        (
+            "--output",
+            "{}/a.mpg",
+            "{}/a.mpg: ends in .mpg; an annotated video can be .mp4, .mov, .mkv, .webm, .ts, "
+            ".gif, and what else FFmpeg puts H.264 or VP9 into, e.g. .avi",
         ),
         ("--output", "{}/no/a.mp4", "{}/no/a.mp4: there is no folder {}/no; create it first"),
         ("--output", "{}/in.mp4", "{}/in.mp4: is the input itself; give the output another name"),

@@ -81,7 +81,12 @@ def test_a_wrong_argument_is_answered_in_one_line(
     ("output", "arguments", "complaint"),
     [
         ("out.mp4", ["--seconds", "1"], "a salad of 1 s was asked for; one takes 4 to 3600 s"),
-        ("out.avi", [], "{}/out.avi: ends in .avi; an annotated video can be .mp4, .mov, .mkv, .webm, .ts"),
+        (
+            "out.mpg",
+            [],
+            "{}/out.mpg: ends in .mpg; an annotated video can be .mp4, .mov, .mkv, .webm, .ts, "
+            ".gif, and what else FFmpeg puts H.264 or VP9 into, e.g. .avi",
+        ),
         ("no/out.mp4", [], "{}/no/out.mp4: there is no folder {}/no; create it first"),
         ("out.mp4", ["--labels", "{}"], "{}: is a folder; give the name of a file in it"),
         ("out.mp4", ["--labels", "{}/no/a.txt"], "{}/no/a.txt: there is no folder {}/no; create it first"),

@@ -180,10 +180,10 @@ def test_sound_that_the_target_refuses_is_left_out_of_it(
 ) -> None:
     original = Recording._move
 
-    def move(recording: Recording, shape: Fraction, *, sound: bool) -> None:
+    def move(recording: Recording, shape: Fraction, step: Fraction, *, sound: bool) -> None:
         if sound:
             refused()
-        original(recording, shape, sound=sound)
+        original(recording, shape, step, sound=sound)
 
     monkeypatch.setattr(Recording, "_move", move)
     writer = exported_with_sound(tmp_path)

@@ -16,8 +16,16 @@ from actfusion_stream.sinks.targets import check_output, check_video_output
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("out.avi", "ends in .avi; an annotated video can be .mp4, .mov, .mkv, .webm, .ts"),
-        ("out", "has no suffix; an annotated video can be .mp4, .mov, .mkv, .webm, .ts"),
+        (
+            "out.mpg",
+            "ends in .mpg; an annotated video can be .mp4, .mov, .mkv, .webm, .ts, "
+            ".gif, and what else FFmpeg puts H.264 or VP9 into, e.g. .avi",
+        ),
+        (
+            "out",
+            "has no suffix; an annotated video can be .mp4, .mov, .mkv, .webm, .ts, "
+            ".gif, and what else FFmpeg puts H.264 or VP9 into, e.g. .avi",
+        ),
         ("folder.mp4", "is a folder; give the name of a file in it"),
         ("gone/out.mp4", "there is no folder {tmp}/gone; create it first"),
         ("in.mp4", "is the input itself; give the output another name"),
