@@ -10,8 +10,6 @@ from actfusion_stream.kitchen.canvas import Point, add, ease, mix, rotate, route
 from actfusion_stream.kitchen.script import Step
 from actfusion_stream.kitchen.things import LYING, Scene, pile
 
-_LEFT_REST, _RIGHT_REST = (92.0, 208.0), (160.0, 210.0)
-
 
 @dataclass
 class Hand:
@@ -52,7 +50,7 @@ class Cook:
     def __init__(self, script: tuple[Step, ...], scene: Scene) -> None:
         self._script, self._scene = script, scene
         # Of each step: where the one before left the hands.
-        self._starts = [(Hand(_LEFT_REST), Hand(_RIGHT_REST))]
+        self._starts = [(Hand(scene.left_rest), Hand(scene.right_rest))]
         for index, step in enumerate(script[:-1]):
             end = self._perform(index, step.end - step.start)
             self._starts.append((end.left, end.right))
@@ -79,8 +77,8 @@ class Cook:
         verb, _, thing = step.label.partition("_")
         p = _Progress(self._scene, thing, t / (step.end - step.start), t, left, right)
         m = Moment(
-            Hand(route(p.u, (0.0, left.at), (0.5, _LEFT_REST)), 0.35),
-            Hand(route(p.u, (0.0, right.at), (0.5, _RIGHT_REST)), 0.35),
+            Hand(route(p.u, (0.0, left.at), (0.5, p.scene.left_rest)), 0.35),
+            Hand(route(p.u, (0.0, right.at), (0.5, p.scene.right_rest)), 0.35),
             step.label,
         )
         if verb in _ACTIONS:
@@ -153,7 +151,10 @@ def _place(p: _Progress, m: Moment) -> None:
     name = p.thing.removesuffix("_into_bowl")
     gather = 30 - 15 * ease((u - 0.16) / 0.12) + 16 * ease((u - 0.58) / 0.12)
     center = route(u, (0.0, work), (0.3, work), (0.56, bowl))
-    for hand, before, side, home in ((m.left, p.left, -1, _LEFT_REST), (m.right, p.right, 1, _RIGHT_REST)):
+    for hand, before, side, home in (
+        (m.left, p.left, -1, p.scene.left_rest),
+        (m.right, p.right, 1, p.scene.right_rest),
+    ):
         spot = add(center, (side * gather, 7.0))
         hand.at = route(u, (0.0, before.at), (0.15, spot)) if u < 0.15 else spot
         if u > 0.74:
@@ -202,7 +203,7 @@ def _grind(p: _Progress, m: Moment) -> None:
     at = over if at_work else route(u, *stops, (1.0, add(spot, (-8, 30))))
     m.right = Hand(add(at, (3 + 2.5 * twist * at_work, -6)), 0.8, 0.55 * twist * at_work)
     hold = add(over, (-5.0, 18.0))
-    m.left = Hand(route(u, (0.0, p.left.at), (0.34, hold), (0.8, hold), (1.0, _LEFT_REST)), 0.7)
+    m.left = Hand(route(u, (0.0, p.left.at), (0.34, hold), (0.8, hold), (1.0, p.scene.left_rest)), 0.7)
     if 0.16 <= u < 0.92:
         m.held[m.label] = (at, 0.25 * twist * at_work)
     if 0.4 <= u < 0.78:
@@ -237,7 +238,7 @@ def _serve(p: _Progress, m: Moment) -> None:
     angle = -math.pi / 2 - 0.75
     m.right, m.held = _with_tool(p, "spoon", p.right, add(head, rotate(-30, 0, angle)), angle)
     hold = add(bowl, (-36, 20))
-    m.left = Hand(route(u, (0.0, p.left.at), (0.2, hold), (0.9, hold), (1.0, _LEFT_REST)), 0.5)
+    m.left = Hand(route(u, (0.0, p.left.at), (0.2, hold), (0.9, hold), (1.0, p.scene.left_rest)), 0.5)
     m.served = (math.floor(trip) + (phase > 0.5)) / trips
     if 0.2 <= u < 0.86 and 0.02 < phase < 0.5:
         names = p.scene.ingredients

@@ -6,7 +6,8 @@ are told apart as in a real kitchen, by hands, tools, things and how they move.
 
 Every frame is a pure function of (seed, seconds, size, time): frames can be drawn in any order, by any number
 of processes.
-Scene units: 320 x 240, origin top left; other sizes scale the scene, and put it in the middle of the worktop.
+Scene units: 320 x 240, origin top left; other sizes scale the scene, and put it in the middle of the worktop,
+with more room between things where the picture is tall.
 """
 
 from __future__ import annotations
@@ -72,11 +73,11 @@ class Kitchen:
         self.seed, self.seconds, self.size = seed, seconds, size
         self.script = write_script(seed, seconds, uneven)
         made = tuple(step.label[5:] for step in self.script if step.label.startswith("take_"))
-        self.scene = draw_scene(seed, made)
-        self.cook = Cook(self.script, self.scene)
         self._scale = min(size[0] / WIDTH, size[1] / HEIGHT)
         # In the middle of a wide picture, and of a tall one: the cook's sleeves go on to its edge.
         self._corner = (size[0] - WIDTH * self._scale) / 2, (size[1] - HEIGHT * self._scale) / 2
+        self.scene = draw_scene(seed, made, tall=self._corner[1] / self._scale)
+        self.cook = Cook(self.script, self.scene)
         self._base: tuple[np.ndarray, np.ndarray] | None = None
 
     def frame(self, time: float) -> np.ndarray:
@@ -268,7 +269,7 @@ class Kitchen:
     def _draw_arm(self, c: Canvas, hand: Hand, side: float) -> None:
         s = self.scene
         size = s.hand_size
-        shoulder = (WIDTH / 2 - 32 + side * 58, HEIGHT + 62.0)
+        shoulder = (WIDTH / 2 - 32 + side * 58, HEIGHT + 62.0 + s.down(HEIGHT))
         reach = (hand.at[0] - shoulder[0], hand.at[1] - shoulder[1])
         distance = math.hypot(*reach)
         forward = math.atan2(reach[1], reach[0])
@@ -286,12 +287,9 @@ class Kitchen:
             c.polygon(np.concatenate([left, right[::-1]]), color, lift)
 
         sleeve(0.3, 1.0, 17.0, 6.6, s.hand, 8.0)
-        below = (
-            self._corner[1] / self._scale
-        )  # scene units of a tall picture that the shoulder does not reach
-        if below:
+        if s.tall:  # the shoulder does not reach the edge
             along = (axis[0] - axis[1]) / abs(axis[0, 1] - axis[1, 1])
-            start, end = axis[0] - along, axis[0] + below * along
+            start, end = axis[0] - along, axis[0] + s.tall * along
             aside = normal[0] * 22.0 * size
             c.polygon([*map(tuple, (start + aside, end + aside, end - aside, start - aside))], s.sleeve, 8.0)
         sleeve(0.0, round(s.sleeve_reach * 9) / 9, 22.0, 9.6, s.sleeve, 8.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -49,12 +49,26 @@ class Scene:
     noise: float
     jitter: float
     mirror: bool
+    tall: float  # scene units that the picture has above and below the scene
     pieces: np.ndarray = field(repr=False)  # (64, 3) fixed random numbers in [0, 1) for scattered bits
 
     @property
     def work(self) -> Point:
         """Where on the board an ingredient is worked on."""
         return add(self.board, (4.0, 0.0))
+
+    @property
+    def left_rest(self) -> Point:
+        """Where a hand is that has nothing to do; so `right_rest`."""
+        return (92.0, 208.0 + self.down(208.0))
+
+    @property
+    def right_rest(self) -> Point:
+        return (160.0, 210.0 + self.down(210.0))
+
+    def down(self, y: float) -> float:
+        """How far a thing at that height of the scene lies further down in a tall picture, to use it."""
+        return 0.45 * self.tall * min(max((y - 130.0) / 90.0, -1.0), 1.0)
 
 
 def _near(rng: np.random.Generator, color: Color, spread: float = 14.0) -> Color:
@@ -66,8 +80,14 @@ def _choice(rng: np.random.Generator, colors: list[Color], spread: float = 10.0)
     return _near(rng, colors[int(rng.integers(len(colors)))], spread)
 
 
-def draw_scene(seed: int, ingredients: tuple[str, ...]) -> Scene:
-    """Draw the looks of a kitchen: where things lie, colours, light, hands and camera."""
+def draw_scene(seed: int, ingredients: tuple[str, ...], tall: float = 0.0) -> Scene:
+    """Draw the looks of a kitchen: where things lie, colours, light, hands and camera.
+
+    Args:
+        seed: decides it.
+        ingredients: of this salad, in their order.
+        tall: scene units that the picture has above and below the scene; things move apart into them.
+    """
     rng = np.random.default_rng([seed, 2])
 
     def about(x: float, y: float, spread: float = 4.0) -> Point:
@@ -83,7 +103,7 @@ def draw_scene(seed: int, ingredients: tuple[str, ...]) -> Scene:
     spots |= {"knife": tools[0], "peeler": tools[1]}
     spots |= {"spoon": about(190, 186, 3.0), "fork": about(203, 190, 3.0), "cloth": about(58, 214, 5.0)}
     tan = rng.random()
-    return Scene(
+    scene = Scene(
         ingredients=ingredients,
         board=about(118, 140, 6.0),
         bowl=about(240, 126, 5.0),
@@ -137,7 +157,18 @@ def draw_scene(seed: int, ingredients: tuple[str, ...]) -> Scene:
         noise=float(rng.uniform(1.5, 6.0)),
         jitter=float(rng.uniform(0.0, 1.3)),
         mirror=bool(rng.random() < 0.5),
+        tall=tall,
         pieces=rng.random((64, 3)),
+    )
+    if not tall:
+        return scene
+
+    def moved(at: Point) -> Point:
+        return (at[0], at[1] + scene.down(at[1]))
+
+    places = {name: moved(at) for name, at in scene.spots.items()}
+    return replace(
+        scene, board=moved(scene.board), bowl=moved(scene.bowl), plate=moved(scene.plate), spots=places
     )
 
 
