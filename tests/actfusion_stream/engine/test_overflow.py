@@ -56,7 +56,7 @@ def test_it_is_named_at_the_first_tick(
         run(stream, [EventLog(tmp_path / "a.jsonl"), SegmentFile(tmp_path / "a.csv")])
     assert str(error.value) == f"tiny.mp4: {said}"
     assert stream.stats.seen_until == 1.0
-    (line,) = (tmp_path / "a.jsonl").read_text().splitlines()
+    _, line = (tmp_path / "a.jsonl").read_text().splitlines()
     summary = json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert (summary["type"], summary["warning"], summary["segments"]) == ("summary", str(error.value), [])
     assert (tmp_path / "a.csv").read_text() == "video,label,start,end,confidence\n"
