@@ -26,6 +26,7 @@ from .benchmarks.model import model_rows
 from .benchmarks.rows import Row, Setting
 from .benchmarks.training import training_rows
 from .benchmarks.video import video_rows
+from .benchmarks.viewers import viewer_rows
 
 AREAS: Mapping[str, Callable[[Setting], Iterator[Row]]] = {
     "extractors": extractor_rows,
@@ -33,6 +34,7 @@ AREAS: Mapping[str, Callable[[Setting], Iterator[Row]]] = {
     "model": model_rows,
     "training": training_rows,
     "video": video_rows,
+    "viewers": viewer_rows,
 }
 
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 import cv2
 
+from actfusion_stream.errors import StreamError, brief
 from actfusion_stream.sources.frames import Frame
 from actfusion_stream.sources.picture import Decoded, Picture, rgb, size_of
 
 _WIDEST = 1280  # pixels; nobody looks for details that this hides
 _QUALITY = 80  # of JPEG: 1280x720 is some 100 KB
-_MOST = 1 / 25  # seconds from one picture to the next: a camera of 60 would only cost
+_APART = 1 / 25  # seconds from one picture to the next at least: 60 a second would only cost
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +59,7 @@ class PictureMaker:
         self._frame: Frame | None = None
         self._viewers = 0
         self._closed = False
+        self._error: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="pictures", daemon=True)
         self._thread.start()
 
@@ -67,7 +69,13 @@ class PictureMaker:
         return self._viewers
 
     def show(self, frame: Frame | None) -> None:
-        """Take the newest frame; waits for nothing."""
+        """Take the newest frame; waits for nothing.
+
+        Raises:
+            StreamError: of an earlier one no picture could be made.
+        """
+        if self._error is not None:
+            raise StreamError(f"the page: no picture could be made ({brief(self._error)})") from self._error
         with self._changed:
             self._frame = frame
             if self._viewers:
@@ -102,5 +110,10 @@ class PictureMaker:
                 frame = self._frame
             if frame is None:
                 continue
-            due, shown, number = time.monotonic() + _MOST, frame, number + 1
-            self._made(Jpeg(number, frame.time, to_jpeg(frame.picture)))
+            due, shown, number = time.monotonic() + _APART, frame, number + 1
+            try:
+                data = to_jpeg(frame.picture)
+            except Exception as error:  # is told where the stream runs, see `show`
+                self._error = error
+                return
+            self._made(Jpeg(number, frame.time, data))

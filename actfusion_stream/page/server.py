@@ -119,10 +119,11 @@ class PageServer:
             proxy_headers=False,
             server_header=False,
             timeout_graceful_shutdown=1,
-            ssl_context_factory=(lambda *_: _context(access)) if secure else None,
         )
         try:
             config.load()
+            if secure:
+                config.ssl = _context(access)
         except BaseException:
             self.board.close()
             raise

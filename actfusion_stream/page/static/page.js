@@ -142,7 +142,7 @@ function draw() {
     drawTimeline(time, tick);
     drawDone();
     drawHealth();
-    document.body.dataset.time = time;
+    Object.assign(document.body.dataset, { time, seen: tick?.seen_until ?? "" }); // what is shown, for tests
   });
 }
 

@@ -124,6 +124,22 @@ def test_no_picture_is_made_for_nobody(server: PageServer) -> None:
     assert server.board.jpeg is None
 
 
+def test_a_picture_that_cannot_be_made_ends_the_page_in_one_line_and_not_the_stream(
+    server: PageServer,
+) -> None:
+    sink = put_up(server)
+    empty = Frame(0.0, np.zeros((0, 4, 3), np.uint8), 0, time.perf_counter())
+
+    def go_on() -> None:
+        for _ in range(1000):
+            sink.frame(empty, None)
+            time.sleep(0.01)
+
+    with stream_of(server, "/picture.mjpg"), pytest.raises(StreamError) as error:
+        go_on()
+    assert str(error.value).startswith("the page: no picture could be made (")
+
+
 def test_who_takes_nothing_misses_pictures_and_holds_up_nobody(server: PageServer) -> None:
     """Forty pictures of noise are some 25 MB, of which the system holds a few for whoever takes nothing."""
     sink = put_up(server)
