@@ -25,6 +25,7 @@ from sample_moment import (
 
 from actfusion_stream.engine.timeline import Segment, Tick
 from actfusion_stream.sources.frames import SourceInfo
+from actfusion_stream.views.bigtext import big_text
 from actfusion_stream.views.terminal import TerminalView
 
 HATCH = "\N{BOX DRAWINGS LIGHT DIAGONAL UPPER RIGHT TO LOWER LEFT}"
@@ -48,6 +49,21 @@ def view(
 
 def line_with(lines: list[str], text: str) -> str:
     return next(line for line in lines if text in line)
+
+
+@pytest.mark.parametrize(("share", "label"), [(0.86, "cut tomato"), (0.87, "not sure")])
+def test_what_is_less_sure_than_asked_is_not_named(share: float, label: str) -> None:
+    shown = TerminalView(FILE, CLASSES, stats(), console(80, 24), min_confidence=share)
+    shown.update(TICK, 41.0)
+    lines = shown.render(80, 23)
+    large = big_text(label, 78)
+    assert large is not None
+    place = next(i for i, line in enumerate(lines) if line.plain.strip() == large[0].strip())
+    assert [line.plain.strip() for line in lines[place : place + 3]] == [row.strip() for row in large]
+    assert ("86 %" in lines[place - 1].plain) == (label != "not sure")
+    colors = {str(span.style) for line in lines[place : place + 3] for span in line.spans}
+    assert any("#80848c" in color for color in colors) == (label == "not sure")  # grey
+    assert any("cut tomato" in line.plain for line in lines)  # the legend keeps it
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 140])
