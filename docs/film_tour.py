@@ -101,12 +101,9 @@ class Photographed:
                 draw.rectangle((x, y, x + width - 1, y + height - 1), fill=back)
                 if char.data in BLOCKS:
                     left, top, right, bottom = BLOCKS[char.data]
-                    box = (
-                        x + left * width // 8,
-                        y + top * height // 8,
-                        x + right * width // 8 - 1,
-                        y + bottom * height // 8 - 1,
-                    )
+                    begins = (x + left * width // 8, y + top * height // 8)
+                    ends = (x + right * width // 8 - 1, y + bottom * height // 8 - 1)
+                    box = (*begins, *map(max, begins, ends))  # an eighth may be less than a pixel
                     draw.rectangle(box, fill=front)
                 elif char.data.strip():
                     draw.text((x, y), char.data, front, font=self._bold if char.bold else self._font)
