@@ -12,6 +12,7 @@ from sample_moment import CLASSES, PAST, SEVERAL
 
 from actfusion_stream import open_stream, run
 from actfusion_stream.engine.timeline import Segment, Tick
+from actfusion_stream.page.address import Address
 from actfusion_stream.page.server import PageServer
 from actfusion_stream.sinks.sink import Sink
 from actfusion_stream.sources.frames import Frame
@@ -142,6 +143,15 @@ def test_before_anything_is_known_it_says_so(server: PageServer, page: Page) -> 
     show(put_up(server), 1.0, None)
     label(page, "warming up")
     assert texts(page, "#candidates li") == ["nothing to say yet"]
+
+
+@pytest.mark.slow
+def test_what_is_less_sure_than_was_asked_for_is_not_named(page: Page) -> None:
+    with PageServer(Address("127.0.0.1", 0), min_confidence=0.9) as server:
+        show(put_up(server), 41.0)
+        page.goto(server.url)
+        label(page, "not sure")
+        assert texts(page, "#since") == [""]
 
 
 @pytest.mark.slow
