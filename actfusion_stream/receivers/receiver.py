@@ -8,6 +8,7 @@ has been away for a minute.
 from __future__ import annotations
 
 import json
+import math
 import threading
 import time
 from collections import deque
@@ -28,6 +29,7 @@ _LOOK = 0.05  # seconds between looks at whether to go on waiting
 _FIRST_DELAY, _LONGEST_DELAY = 0.25, 5.0  # seconds until it is tried again, doubled each time
 _PATIENCE = 60.0  # seconds for which a file waits for somebody who is away
 _SILENT = 10.0  # seconds without progress after which, the stream being over, it is given up
+_LAST = 30.0  # seconds for which at most a live source's end waits, however steadily it is taken
 _LEAVING = 0.8  # seconds that are left once somebody has said stop
 
 
@@ -149,8 +151,10 @@ class Receiver(Sink):
             self.warning = f"{self._carrier.name}: {lost} {records} not delivered ({self._why})"
 
     def _wait_for_the_rest(self) -> None:
-        left, until = self._left(), time.monotonic() + (_SILENT if self._complete else _LEAVING)
-        while left and time.monotonic() < until:
+        left, began = self._left(), time.monotonic()
+        until = began + (_SILENT if self._complete else _LEAVING)
+        last = began + _LAST if self._info.source.live else math.inf
+        while left and time.monotonic() < min(until, last):
             time.sleep(_LOOK)
             if self._info.stopped():
                 until = min(until, time.monotonic() + _LEAVING)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -105,7 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: it would be a line a record."""
 
 
-def ways(clip: Path, folder: Path, engine: Engine) -> list[Way]:
+def ways(clip: Path, folder: Path, engine: Engine) -> Iterator[Way]:
     """Watch a clip once for each receiver.
 
     Args:
@@ -113,21 +113,20 @@ def ways(clip: Path, folder: Path, engine: Engine) -> list[Way]:
         folder: for files of the broker.
         engine: what watches.
     """
-    found = [_watch("nobody", clip, engine, [])]
+    yield _watch("nobody", clip, engine, [])
     with ExitStack() as held:
         broker = held.enter_context(Broker(folder))
         subscriber = held.enter_context(Subscriber(broker.port, "kitchen"))
         way, arrivals = _timed("MQTT subscriber", clip, engine, f"mqtt://127.0.0.1:{broker.port}/kitchen")
         heard = [(message.body, message.at) for message in subscriber.until("kitchen/summary")]
-        found.append(_told(way, heard, arrivals))
+        yield _told(way, heard, arrivals)
     for name, seconds in (("webhook", 0.0), (f"webhook that takes {_SLOW:.0f} s", _SLOW)):
         hook = _Hook(seconds)
         way, arrivals = _timed(name, clip, engine, f"http://127.0.0.1:{hook.server_port}/")
-        found.append(_told(way, list(hook.heard), arrivals))
+        yield _told(way, list(hook.heard), arrivals)
         hook.shutdown()
         hook.server_close()
-    found.append(_watch("broker that is away", clip, engine, [f"mqtt://127.0.0.1:{free_port()}/kitchen"]))
-    return found
+    yield _watch("broker that is away", clip, engine, [f"mqtt://127.0.0.1:{free_port()}/kitchen"])
 
 
 def bytes_an_hour(clip: Path, folder: Path, engine: Engine) -> Bytes:
