@@ -171,3 +171,13 @@ def test_one_that_comes_later_gets_everything() -> None:
     assert sink.warning is None
     assert numbers_in(past_of(hook.taken)[1]) == list(range(10))
     assert json.loads(hook.taken[0])["type"] == "header"
+
+
+def test_the_end_of_a_live_stream_waits_for_a_slow_one_for_so_long_only(
+    hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receivers, "_LAST", 0.2)
+    hook.seconds = 0.1
+    warning = tell(f"http://127.0.0.1:{hook.server_port}/", ticks=50, info=CAMERA)
+    assert warning is not None
+    assert warning.endswith(" events were not delivered (it did not take them in time)")
