@@ -37,12 +37,14 @@ class _Expectation:
         left: seconds to its beginning, as was said then.
         since: seconds of the source at which it was first expected.
         due: the earliest time of which it was said that it would have begun by then.
+        overdue: it has been said that this has passed.
     """
 
     said: Candidate
     left: float
     since: float
     due: float
+    overdue: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ class Following:
                 overdue = tick.seen_until > expected.due
                 records.append(_expected(CHANGED, now, tick, expected.since, overdue))
                 due = min(expected.due, now.latest)
-                expected = replace(expected, said=now, left=_left(now, tick), due=due)
+                expected = replace(expected, said=now, left=_left(now, tick), due=due, overdue=overdue)
         if expected is None and likeliest is not None:
             records.append(_expected(NEW, likeliest, tick, tick.seen_until, overdue=False))
             expected = _Expectation(likeliest, _left(likeliest, tick), tick.seen_until, likeliest.latest)
@@ -193,7 +195,8 @@ def _differs(now: Candidate, expected: _Expectation, tick: Tick) -> bool:
     return (
         abs(_left(now, tick) - expected.left) >= _OTHER_TIME - _ROUNDING
         or abs(now.probability - expected.said.probability) >= _OTHER_PROBABILITY - _ROUNDING
-        or tick.seen_until > expected.said.latest
+        or (tick.seen_until > expected.due and not expected.overdue)
+        or (tick.seen_until > expected.said.latest and now.latest != expected.said.latest)
     )
 
 

@@ -234,3 +234,12 @@ def test_nothing_is_withdrawn_while_it_is_not_clear_what_is_being_done() -> None
 def test_what_is_unfamiliar_is_said_with_each() -> None:
     (records,) = said(cutting(4.0, mix(0.75, 5.0), strangeness=1.5))
     assert [record["unfamiliar"] for record in records] == [True, True]
+
+
+def test_that_it_is_overdue_is_said_once_as_long_as_nothing_else_changes() -> None:
+    _, *later = said(
+        cutting(4.0, mix(1.0, 4.5, latest=5.0)),
+        cutting(5.25, mix(1.0, 5.0, latest=5.0)),
+        cutting(5.25, mix(1.0, 5.0, latest=5.0)),
+    )
+    assert [brief(each) for each in later] == [[("expected", "changed", "mix", 1.0, 0.0, True)], []]
