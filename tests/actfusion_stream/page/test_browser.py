@@ -220,6 +220,7 @@ def test_a_finished_file_is_looked_through_with_the_keyboard(
     slider = page.get_by_label("Time in the video")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.id") == "slider"
+    page.get_by_text("said then").wait_for()  # it is asked for
     assert texts(page, "#since") == ["80 % sure, from 0:03 to 0:06; said then: cut tomato"]
     page.keyboard.press("Home")
     label(page, "cut tomato")
