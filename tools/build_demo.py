@@ -36,12 +36,21 @@ from .demo.extractor import extract_all, train_extractor
 from .demo.model import FOURTH, SECOND, THIRD, train
 from .demo.sequences import SCRIPT_SEEDS, SequenceSource, load_videos
 from .demo.videos import EXTRACTOR_SEEDS, MODEL_SEEDS, SPEC, VALIDATION_SEEDS, frame_labels, render_all
-from .evaluation.forecasts import learn_doubt
+from .evaluation.forecasts import doubt_in
 from .evaluation.replay import replay
 from .training.familiarity import learn_familiarity
 
 MEDIAN = 3  # feature steps
 _TICK = 3.0  # seconds: neighbouring ticks say the same
+
+_STEPS = (
+    ("extractor", 5000, "clips seen: 16 times as many"),
+    ("model", 4500, "sequences seen: up to 12 times as many"),
+    ("second", 3000, "of a second round, in which more of whole videos is to be anticipated"),
+    ("third", 7000, "of a third one, in which futures are decided upon later in denoising"),
+    ("extractor-second", 4000, "of a second round of the extractor, half of whose clips are drawn by action"),
+    ("fourth", 3000, "of a last round of the model, with the features of that extractor"),
+)
 
 log = logging.getLogger("build_demo")
 
@@ -67,9 +76,7 @@ def doubt_of(folder: Path, model: ActFusion) -> float:
         forecasts = replay(predictor, features, labels, clock, _TICK, horizon, CLASS_NAMES).forecasts
         assert forecasts is not None
         found.append(forecasts)
-    return learn_doubt(
-        np.concatenate([one.next for one in found]), np.concatenate([one.next_truth for one in found])
-    )
+    return doubt_in(found)
 
 
 def save_checkpoint(
@@ -109,42 +116,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser = OneLineParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("runs/demo"), help="folder for what is in between")
     parser.add_argument("--out", type=Path, default=bundled_checkpoint(), help="checkpoint to write")
-    parser.add_argument(
-        "--extractor-steps",
-        type=whole_number("steps", 1, 1_000_000),
-        default=5000,
-        help="clips seen: 16 times as many",
-    )
-    parser.add_argument(
-        "--model-steps",
-        type=whole_number("steps", 1, 1_000_000),
-        default=4500,
-        help="sequences seen: up to 12 times as many",
-    )
-    parser.add_argument(
-        "--second-steps",
-        type=whole_number("steps", 1, 1_000_000),
-        default=3000,
-        help="of a second round, in which more of whole videos is to be anticipated",
-    )
-    parser.add_argument(
-        "--third-steps",
-        type=whole_number("steps", 1, 1_000_000),
-        default=7000,
-        help="of a third one, in which futures are decided upon later in denoising",
-    )
-    parser.add_argument(
-        "--extractor-second-steps",
-        type=whole_number("steps", 1, 1_000_000),
-        default=4000,
-        help="of a second round of the extractor, half of whose clips are drawn by action",
-    )
-    parser.add_argument(
-        "--fourth-steps",
-        type=whole_number("steps", 1, 1_000_000),
-        default=3000,
-        help="of a last round of the model, with the features of that extractor",
-    )
+    for name, default, meaning in _STEPS:
+        parser.add_argument(
+            f"--{name}-steps", type=whole_number("steps", 1, 1_000_000), default=default, help=meaning
+        )
     options = parser.parse_args(arguments)
     work: Path = options.work
     work.mkdir(parents=True, exist_ok=True)

@@ -133,6 +133,12 @@ class Forecasts:
         )
 
 
+def doubt_in(videos: Sequence[Forecasts]) -> float:
+    """What `learn_doubt` learns from videos, at least one, whose forecasts were made without any."""
+    said, came = [video.next for video in videos], [video.next_truth for video in videos]
+    return learn_doubt(np.concatenate(said), np.concatenate(came))
+
+
 def score_forecasts(videos: Sequence[Forecasts]) -> dict[str, float]:
     """The figures of a set of videos, pooled over all of their ticks.
 

@@ -15,7 +15,7 @@ from actfusion_stream.models.actfusion import ActFusion
 
 from ..data.labelled import LabelledVideo
 from ..evaluation.causality import available
-from ..evaluation.forecasts import learn_doubt
+from ..evaluation.forecasts import doubt_in
 from ..evaluation.inference import anticipate, segment
 from ..evaluation.metrics import AnticipationScore, SegmentationScore
 from ..evaluation.replay import Replay, replay, score_replays
@@ -94,10 +94,7 @@ def doubt_of(
     """
     horizon = Horizon(ratio=RATIO if no_length else LIVE_RATIO)
     replays = [_replayed(model, v, v.array(), preset, clock, horizon, FUTURES, class_names) for v in videos]
-    found = [one.forecasts for one in replays if one.forecasts is not None]
-    return learn_doubt(
-        np.concatenate([one.next for one in found]), np.concatenate([one.next_truth for one in found])
-    )
+    return doubt_in([one.forecasts for one in replays if one.forecasts is not None])
 
 
 def _replayed(
