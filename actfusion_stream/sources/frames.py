@@ -96,7 +96,7 @@ class Reader(Protocol):
 
 
 class Wrapped:
-    """What a reader that delivers the frames of another leaves to it.
+    """What a source or a reader that delivers the frames of another leaves to it.
 
     Args:
         reader: with no frame taken from it.
@@ -107,10 +107,12 @@ class Wrapped:
 
     @property
     def warning(self) -> str | None:
+        """What was wrong with the source; known after its end, None if nothing."""
         return self._reader.warning
 
     @property
     def remark(self) -> str | None:
+        """What was assumed of the source, or done to its pictures; known after its end, None if nothing."""
         return self._reader.remark
 
     def stop(self) -> None:

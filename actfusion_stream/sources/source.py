@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, cast
 from actfusion_stream.errors import StreamError, brief, number_within
 from actfusion_stream.shown import is_address, redacted
 from actfusion_stream.sources.frame_queue import DROP_CAUSES, FrameQueue, LiveQueue, bytes_of
-from actfusion_stream.sources.frames import Frame, Reader
+from actfusion_stream.sources.frames import Frame, Reader, Wrapped
 from actfusion_stream.sources.network import open_address
 from actfusion_stream.sources.opening import open_pipe
 from actfusion_stream.sources.video_file import VideoFile
@@ -191,7 +191,7 @@ def _open_standard_input() -> av.container.InputContainer:
         raise StreamError(f"standard input: no video that can be read ({error.strerror})") from error
 
 
-class Source:
+class Source(Wrapped):
     """Frames of a reader, read ahead by a thread of its own. Made by `open_source`.
 
     The thread starts with the first iteration, and has ended when `close` returns, whether or not the frames
@@ -209,7 +209,7 @@ class Source:
     def __init__(self, reader: Reader, max_staleness: float = MAX_STALENESS) -> None:
         check_patience(None, max_staleness)
         self.info = reader.info
-        self._reader = reader
+        super().__init__(reader)
         self._queue = LiveQueue(max_staleness) if self.info.live else FrameQueue(bytes_of)
         self.drops: Counter[str] = self._queue.drops
         self._stop = threading.Event()
@@ -227,16 +227,6 @@ class Source:
     def fullness(self) -> float:
         """Share of the room for frames that wait which is taken; 0 for files, whose reader waits itself."""
         return self._queue.fullness
-
-    @property
-    def warning(self) -> str | None:
-        """What was wrong with the source; known after its end, None if nothing."""
-        return self._reader.warning
-
-    @property
-    def remark(self) -> str | None:
-        """What was assumed of the source, or done to its pictures; known after its end, None if nothing."""
-        return self._reader.remark
 
     def __enter__(self) -> Source:
         return self
@@ -275,7 +265,7 @@ class Source:
     def stop(self) -> None:
         """End the iteration soon, even while no frame comes; may be called from a signal handler."""
         self._stop.set()
-        self._reader.stop()
+        super().stop()
 
     def close(self) -> None:
         """Stop reading and wait for the thread to end. Harmless when repeated."""
