@@ -157,7 +157,7 @@ def _parser() -> OneLineParser:
         help="of its text, as far as 22 %% of the picture's height allow (default: medium)",
     )  # fmt: skip
     parser.add_argument(
-        "--min-confidence", type=_share, default=0.0, metavar="P",
+        "--min-confidence", type=number("a number", 0, 1, example="0.5"), default=0.0, metavar="P",
         help="from 0 to 1: of what is done now, screen and annotated video name nothing that is less sure; "
         "results keep the label (default 0)",
     )  # fmt: skip
@@ -314,16 +314,6 @@ def _time(text: str) -> float:
     except ValueError:
         raise argparse.ArgumentTypeError(f"{shortened(text)}: give seconds, e.g. 90, or 1:30") from None
     return float(sum(part * 60**place for place, part in enumerate((seconds, *reversed(whole)))))
-
-
-def _share(text: str) -> float:
-    try:
-        share = finite(text)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
-        raise argparse.ArgumentTypeError(f"{shortened(text)}: give a number from 0 to 1, e.g. 0.5")
-    return share
 
 
 def _size(text: str) -> tuple[int, int]:

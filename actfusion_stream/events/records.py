@@ -134,9 +134,14 @@ def now_utc() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def encoded(record: Record) -> bytes:
+    """A record on its way: JSON without blanks, in UTF-8, in one line without its end."""
+    return json.dumps(record, separators=(",", ":")).encode()
+
+
 def line(record: Record) -> bytes:
     """A record as a line of a log."""
-    return json.dumps(record, separators=(",", ":")).encode() + b"\n"
+    return encoded(record) + b"\n"
 
 
 def schema() -> dict[str, Any]:

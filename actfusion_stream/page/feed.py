@@ -7,10 +7,10 @@ next thing they get is the newest.
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from collections.abc import AsyncIterator
 
+from actfusion_stream.events.actions import Record
+from actfusion_stream.events.records import encoded
 from actfusion_stream.page.board import STATUS_SECONDS, Board
 from actfusion_stream.page.records import Telling
 
@@ -70,5 +70,5 @@ async def pictures(board: Board) -> AsyncIterator[bytes]:
         board.maker.join(-1)
 
 
-def _event(record: Mapping[str, Any]) -> bytes:
-    return b"data: %s\n\n" % json.dumps(record, separators=(",", ":")).encode()
+def _event(record: Record) -> bytes:
+    return b"data: %s\n\n" % encoded(record)

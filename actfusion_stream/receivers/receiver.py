@@ -7,7 +7,6 @@ has been away for a minute.
 
 from __future__ import annotations
 
-import json
 import math
 import threading
 import time
@@ -21,7 +20,7 @@ from actfusion_stream.engine.summary import Summary
 from actfusion_stream.engine.timeline import Gap, Segment, Tick
 from actfusion_stream.errors import in_a_line
 from actfusion_stream.events.actions import Record
-from actfusion_stream.events.records import Records
+from actfusion_stream.events.records import Records, encoded
 from actfusion_stream.sinks.sink import Sink
 
 ROOM = 1 << 20  # bytes that may wait: some minutes of ticks
@@ -144,7 +143,7 @@ class Receiver(Sink):
         self._wait_for_the_rest()
         self._abandoned.set()
         thread.join(2 * _LOOK)
-        left = len(self._queue) + self._carrier.unfinished()
+        left = self._left()
         self._carrier.close()
         if lost := self._lost + left:
             records = "event was" if lost == 1 else "events were"
@@ -224,5 +223,5 @@ class Receiver(Sink):
 
 
 def _message(record: Record) -> Message:
-    body = json.dumps(record, separators=(",", ":")).encode()
-    return Message(record["type"], record["type"] == "tick" and record["past"]["whole"], body)
+    whole = record["type"] == "tick" and record["past"]["whole"]
+    return Message(record["type"], whole, encoded(record))
